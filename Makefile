@@ -1,0 +1,101 @@
+# All that a fresh machine needs is Python 3.11 or later and make: each target first makes .venv and installs into it
+# what it uses, and does so again only when pyproject.toml has changed.
+
+PYTHON  ?= python3
+SECONDS ?= 600
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+# What must be covered to the last branch. A package that does not exist yet does no harm.
+CORE  := spec stream wire lint upstream
+comma := ,
+empty :=
+space := $(empty) $(empty)
+CORE_FILES := $(subst $(space),$(comma),$(CORE:%=src/penstock/%/*))
+
+# What is type-checked, as far as it exists.
+TYPED := $(wildcard src tests tools bench)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # two pips must not work on one environment
+
+.PHONY: help setup demo test lint bench docs fuzz clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.package $(VENV)/.group-dev ## create .venv with everything for development
+
+demo: $(VENV)/.package ## show what Penstock does
+	$(BIN)/penstock demo
+
+test: $(VENV)/.group-test ## run the tests; every branch of the core must be reached
+	$(BIN)/coverage run -m pytest
+	@echo "Coverage of all packages:"
+	@$(BIN)/coverage report --fail-under=0
+	@echo "Coverage of the core, of which nothing may be missed:"
+	@$(BIN)/coverage report --include='$(CORE_FILES)' --fail-under=100
+
+# One target a check, so that `make --keep-going lint` reports on all of them.
+lint: lint-style lint-format lint-mypy lint-pyright lint-imports lint-docs ## style, format, types, import direction, generated docs
+
+.PHONY: lint-style lint-format lint-mypy lint-pyright lint-imports lint-docs
+
+lint-style: $(VENV)/.group-dev
+	$(BIN)/ruff check
+
+lint-format: $(VENV)/.group-dev
+	$(BIN)/ruff format --check
+
+lint-mypy: $(VENV)/.group-dev
+	$(BIN)/mypy $(TYPED)
+
+# pyright would otherwise take the first python on PATH, and ask the network whether there is a newer pyright.
+lint-pyright: $(VENV)/.group-dev
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+
+lint-imports: $(VENV)/.group-dev
+	$(BIN)/lint-imports --no-logo
+
+lint-docs: $(VENV)/.package
+	$(BIN)/python -m tools.docs --check
+
+bench: $(VENV)/.group-bench ## measure speed, beside other libraries
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.package ## write the generated parts of the documentation
+	$(BIN)/python -m tools.docs
+
+fuzz: $(VENV)/.group-test ## feed the parsers nonsense, for SECONDS=600
+	$(BIN)/python -m tools.fuzz --seconds $(SECONDS)
+
+clean: ## remove everything that make has made, .venv too
+	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. Each stamp is touched last, so that an installation which broke off is done again.
+# pip 25.1 is the first that knows --group.
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Penstock needs Python 3.11 or later, and "$(PYTHON)" is none. Name one: make PYTHON=python3.12 ...' >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '"$(PYTHON)" cannot create virtual environments, since its modules venv and ensurepip are not installed.' >&2; \
+	  echo 'On Debian and Ubuntu they come with: apt-get install python3-venv' >&2; \
+	  exit 1; }
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.package: pyproject.toml $(VENV)/.created
+	$(PIP) install --quiet --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.group-%: $(VENV)/.package
+	$(PIP) install --quiet --group $*
+	@touch $@
