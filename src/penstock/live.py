@@ -1,0 +1,51 @@
+"""Where the machine comes in: the writer with this machine's clock and random ids, and an emitter of SSE bytes.
+
+The core is pure: a `ResponseWriter` is given its clock and its ids. Most programs want the ordinary ones, and get them
+here. This is the one module that knows of both halves of the core, `stream` and `wire`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from penstock.spec.request import CreateResponse
+from penstock.stream.emitters import StreamEventEmitter
+from penstock.stream.writer import ResponseWriter, WriterOptions
+
+__all__ = ["ResponseStream", "random_id"]
+
+ID_BYTES = 16
+"""Random bytes of an id: enough that two never meet (2**64 ids for an even chance)."""
+
+
+def random_id(prefix: str) -> str:
+    """Return a new id such as `msg_6f1c...`: `prefix`, an underscore, and 32 hexadecimal digits."""
+    return f"{prefix}_{secrets.token_hex(ID_BYTES)}"
+
+
+class ResponseStream(ResponseWriter):
+    """A `ResponseWriter` whose ids are random and whose clock is the machine's."""
+
+    def __init__(
+        self,
+        emitter: StreamEventEmitter | None,
+        *,
+        model: str,
+        request: CreateResponse | None = None,
+        response_id: str | None = None,
+        options: WriterOptions | None = None,
+        ids: Callable[[str], str] = random_id,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Write to `emitter`; see `ResponseWriter` for the rest."""
+        super().__init__(
+            emitter,
+            model=model,
+            ids=ids,
+            clock=clock,
+            request=request,
+            response_id=response_id,
+            options=options,
+        )

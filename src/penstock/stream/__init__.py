@@ -1,0 +1,1 @@
+"""What may happen in a stream, and in which order: grammar, writer, reader, emitters."""

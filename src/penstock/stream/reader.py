@@ -1,0 +1,281 @@
+"""The reader: events in, a Response out. A fold that can be looked at after any event.
+
+`ResponseReader` holds the stream to the grammar: strict, it raises on a step that breaks a rule, otherwise it notes the
+step and reads on with what the event implies. No event takes away what an earlier one told: where the producer's
+closing events say less than its deltas did, the deltas stay, and `differences` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any, Final
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from penstock.spec import events as e
+from penstock.spec.base import NOTHING
+from penstock.spec.content import (
+    Content,
+    OutputTextContent,
+    ReasoningTextContent,
+    RefusalContent,
+    SummaryTextContent,
+)
+from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.spec.response import ErrorPayload, Response
+from penstock.stream.fold import ItemDraft, PartDraft, differences
+from penstock.stream.machine import StreamMachine, StreamStateError, Violation, step
+from penstock.stream.states import ResponseState
+
+__all__ = ["Difference", "ResponseReader"]
+
+
+class Difference(Struct, frozen=True):
+    """A place where the terminal event tells something else than the stream did; UNSET where one tells nothing."""
+
+    path: str
+    streamed: object
+    said: object
+
+
+# A delta to an open part leaves all three machines where they are: the cell that let the first one in lets in the next.
+# So the reader remembers where the last delta went, and looks nothing up while they keep coming there.
+_PLACE: Final[dict[type, Callable[[Any], Any]]] = {
+    e.OutputTextDelta: attrgetter("output_index", "content_index"),
+    e.RefusalDelta: attrgetter("output_index", "content_index"),
+    e.ReasoningDelta: attrgetter("output_index", "content_index"),
+    e.ReasoningSummaryTextDelta: attrgetter("output_index", "summary_index"),
+    e.FunctionCallArgumentsDelta: attrgetter("output_index"),
+}
+
+
+class ResponseReader:
+    """Reads one stream, event by event.
+
+    `violations` are the steps that broke the grammar, as far as it was not strict; `error` is the payload of the last
+    `error` event; `terminal` the response as the terminal event told it; `last_sequence_number` what a client that
+    takes the stream up again sends as `starting_after`.
+    """
+
+    def __init__(self, *, strict: bool = True) -> None:
+        """Begin before the first event; strict: raise on a step the grammar does not allow."""
+        self.strict = strict
+        self.violations: list[Violation] = []
+        self.error: ErrorPayload | None = None
+        self.terminal: Response | None = None
+        self.last_sequence_number: int | UnsetType = UNSET
+        self._machine = StreamMachine()
+        self._items: dict[int, ItemDraft] = {}
+        self._response: Response | None = None
+        self._hot_class: type | None = None
+        self._hot_place: Callable[[Any], Any] = attrgetter("output_index")
+        self._hot_key: object = None
+        self._hot_append: Callable[[str], int] = str.__len__
+        self._begun = False
+
+    def feed(self, event: e.ResponseStreamEvent) -> None:
+        """Take the next event.
+
+        Strict: raises StreamStateError on a step the grammar does not allow, which is then as if it had not come.
+        """
+        if event.__class__ is self._hot_class and self._hot_place(event) == self._hot_key:
+            self._hot_append(event.delta)  # type: ignore[union-attr]
+            if event.__class__ is e.OutputTextDelta and event.logprobs is not UNSET:
+                self._part(event).logprobs += event.logprobs
+            self.last_sequence_number = event.sequence_number
+            return
+        violation = step(self._machine, event, strict=self.strict)
+        if violation is not None:
+            if self.strict:
+                raise StreamStateError(str(violation), violation)
+            self.violations.append(violation)
+        self._hot_class = None
+        self._begun = True
+        if event.sequence_number is not UNSET:
+            self.last_sequence_number = event.sequence_number
+        self._take(event)
+        if violation is not None:
+            # The next delta to the same place breaks the same rule; it is looked at again.
+            self._hot_class = None
+
+    def feed_all(self, events: Iterable[e.ResponseStreamEvent]) -> ResponseReader:
+        """Take all of `events`; return self."""
+        for event in events:
+            self.feed(event)
+        return self
+
+    @property
+    def state(self) -> ResponseState:
+        """Where the response is."""
+        return self._machine.state
+
+    @property
+    def machine(self) -> StreamMachine:
+        """The grammar's view of the stream: what is open, and where everything stands."""
+        return self._machine
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a terminal event came."""
+        return self._machine.state.is_terminal
+
+    @property
+    def response(self) -> Response | None:
+        """The response as it now is, None before the first event.
+
+        Its output is what was streamed; items that only the terminal event told of are there too.
+        """
+        if not self._begun:
+            return None
+        base = self._response if self._response is not None else _empty_response()
+        output = self.output
+        if self.terminal is not None:
+            output += self.terminal.output[len(output) :]
+        return replace(base, output=output)
+
+    @property
+    def output(self) -> list[Item]:
+        """The items as they were streamed so far, in order of their `output_index`."""
+        if not self._items:
+            return []
+        if len(self._items) == max(self._items) + 1:
+            return [self._items[index].snapshot() for index in range(len(self._items))]
+        return [draft.snapshot() for _, draft in sorted(self._items.items())]
+
+    @property
+    def text(self) -> str:
+        """The text of the answer so far."""
+        return "".join(item.text for item in self.output if isinstance(item, MessageItem))
+
+    @property
+    def function_calls(self) -> list[FunctionCallItem]:
+        """The calls so far; those under way have the arguments that came."""
+        return [item for item in self.output if isinstance(item, FunctionCallItem)]
+
+    def item(self, output_index: int) -> Item:
+        """Return the item at `output_index` as it now is; raise KeyError where none was streamed."""
+        return self._items[output_index].snapshot()
+
+    def draft(self, output_index: int) -> ItemDraft:
+        """Return the item at `output_index` while it grows; raise KeyError where none was streamed."""
+        return self._items[output_index]
+
+    def differences(self) -> list[Difference]:
+        """Return where the terminal event tells something else than the stream did; empty while there is none."""
+        if self.terminal is None:
+            return []
+        found = differences("output", self.output, self.terminal.output)
+        return [Difference(path, streamed, said) for path, streamed, said in found]
+
+    def _take(self, event: e.ResponseStreamEvent) -> None:
+        """Put what an event tells where it belongs."""
+        match event:
+            case e.ResponseEvent():
+                self._take_response(event)
+            case e.ErrorEvent():
+                self.error = event.error
+            case e.OutputItemAdded():
+                self._items[event.output_index] = ItemDraft(event.item)
+            case e.OutputItemDone():
+                self._draft(event, event.item).done = event.item
+            case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
+                self._parts(event)[_index(event)] = PartDraft(event.part)
+            case e.ContentPartDone() | e.ReasoningSummaryPartDone():
+                self._part(event).done = event.part
+            case e.OutputTextAnnotationAdded():
+                self._part(event).annotations.append(event.annotation)
+            case e.FunctionCallArgumentsDone():
+                self._draft(event).arguments_said = event.arguments
+            case e.OutputTextDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
+                self._part(event).said = event.text
+            case e.RefusalDone():
+                self._part(event).said = event.refusal
+            case e.ExtensionEvent():
+                pass
+            case _:
+                self._take_delta(event)
+
+    def _take_response(self, event: e.ResponseEvent) -> None:
+        if isinstance(event, e.ResponseCreated):
+            self._items = {}
+            self.terminal = None
+        self._response = event.response
+        if event.is_terminal:
+            self.terminal = event.response
+
+    def _take_delta(self, event: e.Event) -> None:
+        """Append a delta, and remember where it went for those that follow."""
+        if isinstance(event, e.FunctionCallArgumentsDelta):
+            buffer = self._draft(event).arguments
+        else:
+            part = self._part(event)
+            buffer = part.streamed
+            if isinstance(event, e.OutputTextDelta) and event.logprobs is not UNSET:
+                part.logprobs += event.logprobs
+        buffer.append(event.delta)  # type: ignore[attr-defined]
+        self._hot_class = event.__class__
+        self._hot_place = _PLACE[event.__class__]
+        self._hot_key = self._hot_place(event)
+        self._hot_append = buffer.append
+
+    def _draft(self, event: e.ItemEvent, item: Item | None = None) -> ItemDraft:
+        """Return the item the event is about, made up from what the event implies where it was never added."""
+        draft = self._items.get(event.output_index)
+        if draft is None:
+            draft = ItemDraft(item if item is not None else _implied_item(event))
+            self._items[event.output_index] = draft
+        return draft
+
+    def _parts(self, event: e.ItemEvent) -> dict[int, PartDraft]:
+        draft = self._draft(event)
+        return draft.summary if isinstance(event, e.SummaryEvent) else draft.content
+
+    def _part(self, event: e.Event) -> PartDraft:
+        """Return the part the event is about, made up from what the event implies where it was never added."""
+        assert isinstance(event, (e.ContentEvent, e.SummaryEvent))
+        parts = self._parts(event)
+        index = _index(event)
+        if index not in parts:
+            parts[index] = PartDraft(_implied_part(event))
+        return parts[index]
+
+
+def _index(event: e.ContentEvent | e.SummaryEvent) -> int:
+    return event.summary_index if isinstance(event, e.SummaryEvent) else event.content_index
+
+
+def _implied_item(event: e.ItemEvent) -> Item:
+    item_id = getattr(event, "item_id", "")
+    part = getattr(event, "part", None)
+    if isinstance(event, e.ArgumentsEvent):
+        return FunctionCallItem(id=item_id, call_id="", name="", arguments="", status="in_progress")
+    reasoning = (e.SummaryEvent, e.ReasoningDelta, e.ReasoningDone)
+    if isinstance(event, reasoning) or isinstance(part, ReasoningTextContent):
+        return ReasoningItem(id=item_id, summary=[], status="in_progress")
+    if isinstance(event, e.ContentEvent):
+        return MessageItem(id=item_id, status="in_progress", role="assistant", content=[])
+    return ExtensionItem(fields=NOTHING)
+
+
+def _implied_part(event: e.ContentEvent | e.SummaryEvent) -> Content:
+    match event:
+        case e.ContentPartDone() | e.ReasoningSummaryPartDone():
+            return event.part
+        case e.SummaryEvent():
+            return SummaryTextContent(text="")
+        case e.RefusalDelta() | e.RefusalDone():
+            return RefusalContent(refusal="")
+        case e.ReasoningDelta() | e.ReasoningDone():
+            return ReasoningTextContent(text="")
+        case _:
+            return OutputTextContent(text="", annotations=[])
+
+
+def _empty_response() -> Response:
+    """Return what is known of a response before any event told of it: nothing."""
+    zero: dict[str, Any] = {
+        name: value.copy() if isinstance(value, (list, dict)) else value for name, value in Response.zero.items()
+    }
+    return Response(**zero)

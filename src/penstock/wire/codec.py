@@ -1,0 +1,177 @@
+"""JSON <-> typed events and objects; nothing unknown is lost on the way.
+
+Two roads lead in and two lead out. The exact road is one msgspec call, and carries whatever is exactly as specified.
+The full road carries the rest: unknown keys, types and events, values of the wrong type, lone surrogates. Both give
+the same object for the same bytes; the full one is only slower.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from penstock.spec.base import Extra, SpecObject, UnknownObject
+from penstock.spec.events import STANDARD_EVENTS, ExtensionEvent, ResponseStreamEvent, StandardEvent
+from penstock.wire.dialects import OPENRESPONSES, Dialect
+from penstock.wire.errors import JSONError
+from penstock.wire.load import load, type_name
+
+__all__ = [
+    "EventCodec",
+    "decode_json_object",
+    "decode_object",
+    "encode_object",
+    "encode_plain",
+    "load_event",
+    "to_plain",
+]
+
+T = TypeVar("T", bound=SpecObject)
+
+_decode_any = msgspec.json.Decoder().decode
+_decode_standard = msgspec.json.Decoder(StandardEvent).decode
+_encode = msgspec.json.Encoder().encode
+_EVENT_CLASSES: Mapping[str, type[StandardEvent]] = {str(cls.__struct_config__.tag): cls for cls in STANDARD_EVENTS}
+_WRONG_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class EventCodec:
+    """Events of one stream to and from JSON, in one dialect. Holds no state but its dialect's."""
+
+    exact: Callable[[bytes | str], StandardEvent] = staticmethod(_decode_standard)
+    """The exact road in: a typed event, or whatever msgspec raises where the data is anything else."""
+
+    def __init__(self, dialect: Dialect = OPENRESPONSES) -> None:
+        """Read and write `dialect`."""
+        self.dialect = dialect
+
+    def decode(self, data: bytes | str) -> ResponseStreamEvent:
+        """Return the event in `data`, one JSON object.
+
+        A type the specification does not have becomes an `ExtensionEvent`. Raises JSONError where `data` is not one
+        JSON object, ShapeError where an event lacks a key without which it says nothing.
+        """
+        try:
+            event: StandardEvent = _decode_standard(data)
+        except _WRONG_JSON:
+            return load_event(self.dialect.read(decode_json_object(data)))
+        if self.dialect is OPENRESPONSES:
+            return event
+        return load_event(self.dialect.read(decode_json_object(data)))
+
+    def encode(self, event: ResponseStreamEvent) -> bytes | None:
+        """Return `event` as one JSON object on one line of UTF-8; None where the dialect has no such event."""
+        written = self.dialect.write(event)
+        if written is None:
+            return None
+        return encode_plain(written) if isinstance(written, dict) else encode_object(written)
+
+
+def load_event(fields: Mapping[str, object]) -> ResponseStreamEvent:
+    """Return the event in a plain JSON object; tolerant, raises ShapeError as `EventCodec.decode` does."""
+    name = fields.get("type")
+    if isinstance(name, str) and name in _EVENT_CLASSES:
+        return load(_EVENT_CLASSES[name], fields, tolerant=True)
+    rest = dict(fields)
+    number = rest.get("sequence_number")
+    if type(number) is int:
+        del rest["sequence_number"]
+        return ExtensionEvent(sequence_number=number, fields=Extra(rest))
+    return ExtensionEvent(fields=Extra(rest))
+
+
+def decode_json_object(data: bytes | str) -> dict[str, object]:
+    """Return the one JSON object in `data`; raise JSONError for anything else.
+
+    Of equal keys the last counts. A lone surrogate, which JSON can say in an escape and UTF-8 cannot, is kept as it is.
+    """
+    try:
+        value = _decode_any(data)
+    except _WRONG_JSON:
+        value = _decode_slowly(data)
+    if type(value) is not dict:
+        raise JSONError(f"expected a JSON object, got {type_name(value)}")
+    return value
+
+
+def _decode_slowly(data: bytes | str) -> object:
+    """Return what msgspec would not read but JSON allows: lone surrogates in escapes, numbers out of range."""
+    try:
+        text = data if isinstance(data, str) else str(data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise JSONError(f"not UTF-8: {error.reason} at byte {error.start} of the data") from None
+    try:
+        value: object = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise JSONError("not JSON we can read: nested too deeply") from None
+    except ValueError as error:
+        # msgspec's word on damaged JSON is about bytes, json's about characters; one of them is enough.
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise JSONError(f"not JSON: {reason[:1].lower()}{reason[1:]}{where}") from None
+    return value
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def decode_object(cls: type[T], data: bytes | str, *, tolerant: bool = True) -> T:
+    """Return the JSON object in `data` as a `cls`, such as `Response`.
+
+    Raises JSONError where `data` is not one JSON object, ShapeError where it is not a `cls` (tolerant: only where
+    nothing can be made of it).
+    """
+    return load(cls, decode_json_object(data), tolerant=tolerant)
+
+
+def encode_object(value: Struct) -> bytes:
+    """Return any object of the specification as JSON on one line of UTF-8, with what it holds in `extra`."""
+    try:
+        return _encode(value)
+    except (TypeError, UnicodeEncodeError):
+        return encode_plain(to_plain(value))
+
+
+def encode_plain(value: object) -> bytes:
+    """Return plain JSON data as bytes. Lone surrogates are written as escapes, as JSON allows."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def to_plain(value: object) -> object:
+    """Return `value` as plain JSON data: objects of the specification as dicts, as they would stand on the wire."""
+    if isinstance(value, Struct):
+        return _struct_to_plain(value)
+    if isinstance(value, (list, tuple)):
+        return [to_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {key: to_plain(entry) for key, entry in value.items()}
+    return value
+
+
+def _struct_to_plain(value: Struct) -> dict[str, object]:
+    if isinstance(value, (UnknownObject, ExtensionEvent)):
+        plain = {key: to_plain(entry) for key, entry in value.fields.items()}
+        if isinstance(value, ExtensionEvent) and value.sequence_number is not UNSET:
+            plain["sequence_number"] = value.sequence_number
+    else:
+        config = value.__struct_config__
+        plain = {config.tag_field: config.tag} if config.tag_field is not None else {}
+        for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            field = getattr(value, name)
+            if field is not UNSET and name != "extra":
+                plain[key] = to_plain(field)
+    extra = getattr(value, "extra", {})
+    for key, entry in extra.items():
+        if entry is UNSET:
+            plain.pop(key, None)
+        else:
+            plain[key] = to_plain(entry)
+    return plain

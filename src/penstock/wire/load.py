@@ -1,0 +1,246 @@
+"""The slower road from plain JSON to the typed objects of `penstock.spec`, which loses nothing.
+
+msgspec decodes what is exactly as specified. Everything else comes here: a class's own annotations are turned, once,
+into a loader that keeps unknown keys in `extra`, puts objects of unknown types into the union's `UnknownObject`, and
+either refuses a wrong value with its path (strict, for requests) or gives the field its zero value and keeps what was
+really there in `extra` (tolerant, for streams).
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from functools import cache
+from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from penstock.spec.base import Extra, SpecObject, UnknownObject
+from penstock.wire.errors import ShapeError
+
+__all__ = ["load", "type_name"]
+
+T = TypeVar("T", bound=SpecObject)
+
+
+class _Loader(Protocol):
+    """Takes a value, its path and whether to be tolerant; returns the typed value or raises ShapeError."""
+
+    def __call__(self, value: object, path: str, /, *, tolerant: bool) -> Any: ...  # noqa: ANN401 - as many types as fields
+
+
+_JSON_NAMES: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+
+
+def type_name(value: object) -> str:
+    """Return what JSON calls `value`: "a string", "null", "an object" ..."""
+    return "null" if value is None else _JSON_NAMES.get(type(value), "a number")
+
+
+def load(cls: type[T], value: object, *, tolerant: bool, path: str = "") -> T:
+    """Return the JSON object `value` as a `cls`; `path` is where it stands, for the error.
+
+    Tolerant: raises ShapeError only for a key without which the object says nothing. Strict: for anything the
+    specification does not allow. Unknown keys and types are kept in both.
+    """
+    typed: T = _struct_loader(cls)(value, path, tolerant=tolerant)
+    return typed
+
+
+@cache
+def _struct_loader(cls: type[SpecObject]) -> _Loader:
+    """Return the loader of one class, made from its fields."""
+    if issubclass(cls, UnknownObject):
+        return _unknown_loader(cls)
+    hints = get_type_hints(cls, include_extras=True)
+    fields = [
+        (field.name, field.encode_name, _loader(hints[field.name]), field.required)
+        for field in msgspec.structs.fields(cls)
+        if field.name != "extra"
+    ]
+    tag_field = cls.__struct_config__.tag_field
+    zero = cls.zero
+
+    def load_struct(value: object, path: str, /, *, tolerant: bool) -> SpecObject:
+        if type(value) is not dict:
+            raise ShapeError(path, f"expected an object, got {type_name(value)}")
+        typed: dict[str, Any] = {}
+        beyond: dict[str, object] = {}
+        rest = dict(value)
+        if tag_field is not None and rest.pop(tag_field, UNSET) is UNSET:
+            beyond[tag_field] = UNSET
+        for name, key, loader, required in fields:
+            if key in rest:
+                given = rest.pop(key)
+                try:
+                    typed[name] = loader(given, f"{path}.{key}" if path else key, tolerant=tolerant)
+                except _InexactError as inexact:
+                    beyond[key] = given
+                    typed[name] = inexact.value
+                except ShapeError:
+                    if not tolerant or (required and name not in zero):
+                        raise
+                    beyond[key] = given
+                    if required:
+                        typed[name] = _zero(zero[name])
+            elif required:
+                if not tolerant or name not in zero:
+                    raise ShapeError(f"{path}.{key}" if path else key, "is required, and absent")
+                beyond[key] = UNSET
+                typed[name] = _zero(zero[name])
+        beyond.update(rest)
+        if beyond:
+            typed["extra"] = Extra(beyond)
+        return cls(**typed)
+
+    return load_struct
+
+
+def _zero(value: object) -> object:
+    """Return a zero value that is nobody else's."""
+    return value.copy() if isinstance(value, (list, dict)) else value
+
+
+def _unknown_loader(cls: type[UnknownObject]) -> _Loader:
+    """Return the loader of a union's catch-all class."""
+
+    def load_unknown(value: object, path: str, /, *, tolerant: bool) -> UnknownObject:  # noqa: ARG001 - nothing to judge
+        if type(value) is not dict:
+            raise ShapeError(path, f"expected an object, got {type_name(value)}")
+        return cls(fields=Extra(value))
+
+    return load_unknown
+
+
+def _loader(annotation: object) -> _Loader:
+    """Return the loader of a field's annotation."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *meta = get_args(annotation)
+        if get_origin(inner) is list and _holds_structs(inner):
+            return _bounded(_loader(inner), meta)
+        return _leaf_loader(annotation)
+    if origin in (Union, types.UnionType):
+        return _union_loader(get_args(annotation))
+    if origin is list and _holds_structs(annotation):
+        return _list_loader(_loader(get_args(annotation)[0]))
+    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
+        return _union_loader((annotation,))
+    return _leaf_loader(annotation)
+
+
+def _holds_structs(annotation: object) -> bool:
+    """Whether objects of the specification stand anywhere in `annotation`."""
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return True
+    return any(_holds_structs(argument) for argument in get_args(annotation))
+
+
+def _leaf_loader(annotation: object) -> _Loader:
+    """Return the loader of a value that holds no object of the specification: msgspec judges it."""
+    counts = annotation is int or int in get_args(annotation)
+
+    def load_leaf(value: object, path: str, /, *, tolerant: bool) -> object:
+        if tolerant and counts and type(value) is float and math.isfinite(value):
+            # Servers that write time.time() into created_at: the field has the second, `extra` has what was there.
+            raise _InexactError(path, "expected an integer, got a number with a fraction", int(value))
+        try:
+            return msgspec.convert(value, annotation)
+        except msgspec.ValidationError as error:
+            raise ShapeError(path, _sentence(error)) from None
+
+    return load_leaf
+
+
+class _InexactError(ShapeError):
+    """A value of the wrong type that still tells what the field should be."""
+
+    def __init__(self, path: str, expected: str, value: object) -> None:
+        super().__init__(path, expected)
+        self.value = value
+
+
+def _sentence(error: msgspec.ValidationError) -> str:
+    """Return msgspec's finding in the form of our own: no back-quotes, no path (we name it ourselves)."""
+    text = str(error).split(" - at `")[0].replace("`", "")
+    return text[:1].lower() + text[1:]
+
+
+def _list_loader(element: _Loader) -> _Loader:
+    def load_list(value: object, path: str, /, *, tolerant: bool) -> list[object]:
+        if type(value) is not list:
+            raise ShapeError(path, f"expected an array, got {type_name(value)}")
+        return [element(entry, f"{path}[{index}]", tolerant=tolerant) for index, entry in enumerate(value)]
+
+    return load_list
+
+
+def _bounded(loader: _Loader, meta: list[Any]) -> _Loader:
+    """Return `loader` with the length bounds of `meta`; those of lists are the only ones objects need."""
+    low = max((m.min_length or 0 for m in meta if isinstance(m, Meta)), default=0)
+    high = min((m.max_length for m in meta if isinstance(m, Meta) and m.max_length is not None), default=None)
+
+    def load_bounded(value: object, path: str, /, *, tolerant: bool) -> object:
+        loaded: list[object] = loader(value, path, tolerant=tolerant)
+        if len(loaded) < low:
+            raise ShapeError(path, f"expected at least {low} entries, got {len(loaded)}")
+        if high is not None and len(loaded) > high:
+            raise ShapeError(path, f"expected at most {high} entries, got {len(loaded)}")
+        return loaded
+
+    return load_bounded
+
+
+def _union_loader(members: tuple[Any, ...]) -> _Loader:
+    """Return the loader of a union: objects by their tag, arrays to the array, the rest to msgspec."""
+    tagged: dict[str, _Loader] = {}
+    catch_all: _Loader | None = None
+    plain: _Loader | None = None
+    array: _Loader | None = None
+    leaves: list[Any] = []
+    for member in members:
+        if member is UnsetType:
+            continue
+        if isinstance(member, type) and issubclass(member, UnknownObject):
+            catch_all = _struct_loader(member)
+        elif isinstance(member, type) and issubclass(member, SpecObject):
+            tag = member.__struct_config__.tag
+            if tag is None:
+                plain = _struct_loader(member)
+            else:
+                tagged[str(tag)] = _struct_loader(member)
+        elif _holds_structs(member):
+            array = _loader(member)
+        else:
+            leaves.append(member)
+    if not (tagged or plain or catch_all or array):
+        return _leaf_loader(Union[tuple(leaves)])  # noqa: UP007 - made at run time
+    leaf = _leaf_loader(Union[tuple(leaves)]) if leaves else None  # noqa: UP007 - made at run time
+    # What a message without `type` is: the specification's own examples leave it out.
+    untyped = tagged.get("message") if "message" in tagged else None
+    known = ", ".join(sorted(tagged))
+
+    def load_union(value: object, path: str, /, *, tolerant: bool) -> object:
+        if type(value) is dict and (tagged or plain or catch_all):
+            if plain is not None:
+                return plain(value, path, tolerant=tolerant)
+            name = value.get("type")
+            if isinstance(name, str) and name in tagged:
+                return tagged[name](value, path, tolerant=tolerant)
+            if untyped is not None and "type" not in value and "role" in value:
+                return untyped(value, path, tolerant=tolerant)
+            if catch_all is not None and (tolerant or isinstance(name, str)):
+                return catch_all(value, path, tolerant=tolerant)
+            at = f"{path}.type" if path else "type"
+            raise ShapeError(
+                at, f"expected one of {known}, got {name!r}" if "type" in value else "is required, and absent"
+            )
+        if array is not None and type(value) is list:
+            return array(value, path, tolerant=tolerant)
+        if leaf is not None:
+            return leaf(value, path, tolerant=tolerant)
+        expected = "an array" if array is not None else "an object"
+        raise ShapeError(path, f"expected {expected}, got {type_name(value)}")
+
+    return load_union
