@@ -1,0 +1,289 @@
+"""The chunks of a Chat Completions stream, as far as they are read; whole replies have the same shape.
+
+Two roads lead to a `Chunk`, as everywhere in Penstock. The exact road is one msgspec call and carries what OpenAI and
+most others send. The tolerant road takes whatever else is JSON, field by field: a field of another type than the API's
+counts as absent, except where it is plain what was meant (arguments as an object, a number as an id).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import msgspec
+from msgspec import Struct
+
+from penstock.spec.base import JsonObject
+
+T = TypeVar("T")
+
+WRONG_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on what it does not read."""
+
+
+class FunctionDelta(Struct, gc=False):
+    """More of a function call: its name, usually once, and pieces of its arguments."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(Struct, gc=False):
+    """More of a tool call. The API promises `index` on every chunk and `id` on the first; not everyone keeps it."""
+
+    index: int | None = None
+    id: str | None = None
+    function: FunctionDelta | None = None
+    custom: JsonObject | None = None
+
+
+class TokenLogProb(Struct, gc=False):
+    """One token with its log probability; `bytes` is null where the token is no text of its own."""
+
+    token: str = ""
+    logprob: float = 0.0
+    bytes: list[int] | None = None
+    top_logprobs: list[TokenLogProb] | None = None
+
+
+class LogProbs(Struct, gc=False):
+    """The log probabilities of a chunk's tokens."""
+
+    content: list[TokenLogProb] | None = None
+    refusal: list[TokenLogProb] | None = None
+
+
+class Delta(Struct, gc=False):
+    """What a chunk adds to the message, or in a whole reply the message."""
+
+    content: str | list[Any] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: list[JsonObject] | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+    function_call: FunctionDelta | None = None
+    annotations: list[JsonObject] | None = None
+    audio: JsonObject | None = None
+    images: list[Any] | None = None
+
+
+class Choice(Struct, gc=False):
+    """One of the answers; `delta` in a stream, `message` in a whole reply."""
+
+    index: int | None = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    logprobs: LogProbs | None = None
+    finish_reason: str | None = None
+    error: Any = None
+
+
+class GroqExtras(Struct, gc=False):
+    """Where Groq puts the usage of a stream."""
+
+    usage: JsonObject | None = None
+    error: Any = None
+
+
+class Chunk(Struct, gc=False):
+    """One frame of the stream. `object`, `message`, `detail`, `type`, `code` and `param` matter in bare errors only."""
+
+    choices: list[Choice] | None = None
+    usage: JsonObject | None = None
+    error: Any = None
+    x_groq: GroqExtras | None = None
+    object: Any = None
+    message: Any = None
+    detail: Any = None
+    type: Any = None
+    code: Any = None
+    param: Any = None
+
+
+LEAST_LOGPROB = -9999.0
+"""What OpenAI says for "very unlikely", since JSON has no minus infinity; also said for what is no number."""
+
+_decode_any = msgspec.json.Decoder().decode
+decode_chunk = msgspec.json.Decoder(Chunk).decode
+"""The exact road: a chunk, or one of `WRONG_JSON`."""
+
+
+def read_chunk(data: bytes) -> Chunk:
+    """Return the chunk in `data`, the JSON of one frame or of a whole reply; raise ValueError where it holds none.
+
+    An object without any field we know is an empty chunk. An array of one object counts as the object, for that is
+    how Google's endpoint wraps its errors.
+    """
+    try:
+        return decode_chunk(data)
+    except WRONG_JSON:
+        value = _read_json(data)
+    elements = as_list(value)
+    fields = as_object(elements[0] if elements and len(elements) == 1 else value)
+    if fields is None:
+        raise ValueError("no JSON object")
+    return _chunk(fields)
+
+
+def json_text(value: object) -> str:
+    """Return plain JSON data as compact JSON text; what is nested too deeply to be written is null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return "null"
+
+
+def as_object(value: object) -> JsonObject | None:
+    """Return a JSON object as it is, None for anything else."""
+    return cast("JsonObject", value) if isinstance(value, dict) else None
+
+
+def as_list(value: object) -> list[object] | None:
+    """Return a JSON array as it is, None for anything else."""
+    return cast("list[object]", value) if isinstance(value, list) else None
+
+
+def as_text(value: object) -> str | None:
+    """Return a string as it is, None for anything else."""
+    return value if isinstance(value, str) else None
+
+
+def as_integer(value: object) -> int | None:
+    """Return a whole number as an int, however JSON wrote it; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+def _read_json(data: bytes) -> object:
+    """Return the JSON in `data`; raise ValueError where there is none.
+
+    Wider than msgspec: lone surrogates in escapes and raw control characters in strings are kept, and NaN, infinity and
+    numbers beyond all bounds are null, so that whatever comes out can be written again.
+    """
+    try:
+        value: object = _decode_any(data)
+    except WRONG_JSON:
+        try:
+            text = data.decode("utf-8", "replace")
+            value = json.loads(text, strict=False, parse_float=_finite, parse_constant=_finite)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+    return value
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+def _chunk(value: JsonObject) -> Chunk:
+    groq = as_object(value.get("x_groq"))
+    return Chunk(
+        choices=_each(_choice, value.get("choices")),
+        usage=as_object(value.get("usage")),
+        error=value.get("error"),
+        x_groq=GroqExtras(usage=as_object(groq.get("usage")), error=groq.get("error")) if groq else None,
+        object=value.get("object"),
+        message=value.get("message"),
+        detail=value.get("detail"),
+        type=value.get("type"),
+        code=value.get("code"),
+        param=value.get("param"),
+    )
+
+
+def _choice(value: object) -> Choice | None:
+    fields = as_object(value)
+    if fields is None:
+        return None
+    return Choice(
+        index=as_integer(fields.get("index")),
+        delta=_delta(fields.get("delta")),
+        message=_delta(fields.get("message")),
+        logprobs=_logprobs(fields.get("logprobs")),
+        finish_reason=as_text(fields.get("finish_reason")),
+        error=fields.get("error"),
+    )
+
+
+def _logprobs(value: object) -> LogProbs | None:
+    fields = as_object(value)
+    if fields is None:
+        return None
+    return LogProbs(content=_each(_token, fields.get("content")), refusal=_each(_token, fields.get("refusal")))
+
+
+def _delta(value: object) -> Delta | None:
+    fields = as_object(value)
+    if fields is None:
+        return None
+    content = fields.get("content")
+    part = as_object(content)  # one may stand alone where a list of them belongs
+    parts = as_list(content) if part is None else [part]
+    return Delta(
+        content=as_text(content) if parts is None else parts,
+        refusal=as_text(fields.get("refusal")),
+        reasoning_content=as_text(fields.get("reasoning_content")),
+        reasoning=as_text(fields.get("reasoning")),
+        reasoning_details=_each(as_object, fields.get("reasoning_details")),
+        tool_calls=_each(_tool_call, fields.get("tool_calls")),
+        function_call=_function(fields.get("function_call")),
+        annotations=_each(as_object, fields.get("annotations")),
+        audio=as_object(fields.get("audio")),
+        images=as_list(fields.get("images")),
+    )
+
+
+def _tool_call(value: object) -> ToolCallDelta | None:
+    fields = as_object(value)
+    if fields is None:
+        return None
+    identity = fields.get("id")
+    number = as_integer(identity)
+    return ToolCallDelta(
+        index=as_integer(fields.get("index")),
+        id=as_text(identity) if number is None else str(number),
+        function=_function(fields.get("function")),
+        custom=as_object(fields.get("custom")),
+    )
+
+
+def _function(value: object) -> FunctionDelta | None:
+    fields = as_object(value)
+    if fields is None:
+        return None
+    arguments = fields.get("arguments")
+    if as_object(arguments) is not None:
+        arguments = json_text(arguments)
+    return FunctionDelta(name=as_text(fields.get("name")), arguments=as_text(arguments))
+
+
+def _token(value: object) -> TokenLogProb | None:
+    fields = as_object(value)
+    token = as_text(fields.get("token")) if fields else None
+    if fields is None or token is None:
+        return None
+    logprob = fields.get("logprob")
+    whole = as_integer(logprob)
+    if whole is not None:
+        logprob = float(max(min(whole, 0), LEAST_LOGPROB))
+    return TokenLogProb(
+        token=token,
+        logprob=logprob if isinstance(logprob, float) else LEAST_LOGPROB,
+        bytes=_each(as_integer, fields.get("bytes")),
+        top_logprobs=_each(_token, fields.get("top_logprobs")),
+    )
+
+
+def _each(read: Callable[[object], T | None], value: object) -> list[T] | None:
+    """Return what `read` makes of each element of a list, without those it makes nothing of; None for no list."""
+    elements = as_list(value)
+    if elements is None:
+        return None
+    return [element for element in map(read, elements) if element is not None]

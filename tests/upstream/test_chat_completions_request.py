@@ -1,0 +1,777 @@
+"""Open Responses requests as Chat Completions requests: what is sent, what is refused, what is reported as lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.chat.completion_create_params import (
+    CompletionCreateParamsNonStreaming,
+    CompletionCreateParamsStreaming,
+)
+from pydantic import TypeAdapter, ValidationError
+
+import penstock.upstream.chat_completions
+from penstock.spec import content as c
+from penstock.spec import items as i
+from penstock.spec import request as r
+from penstock.spec import tools as t
+from penstock.spec.base import UNSET, Extra, JsonObject
+from penstock.spec.request import CreateResponse
+from penstock.spec.response import ExtensionFormat, JsonObjectResponseFormat, TextResponseFormat
+from penstock.stream.output import EncryptedReasoning
+from penstock.upstream.base import Loss, UnsupportedParameter
+from penstock.upstream.chat_completions import ChatCompletions, Options
+from penstock.wire.codec import decode_object
+
+DATA = Path(penstock.upstream.chat_completions.__file__).parents[2] / "data"
+ODD = Extra({"odd": 1})
+
+
+def body(request: CreateResponse, options: Options | None = None) -> JsonObject:
+    """The body made of `request`, none of which may be lost."""
+    made = ChatCompletions(options).request(request)
+    assert made.losses == []
+    return made.body
+
+
+def lost(request: CreateResponse, options: Options | None = None) -> list[str]:
+    return [loss.param for loss in ChatCompletions(options).request(request).losses]
+
+
+def refused(request: CreateResponse, options: Options | None = None) -> str:
+    with pytest.raises(UnsupportedParameter) as caught:
+        ChatCompletions(options).request(request)
+    assert caught.value.reason
+    return caught.value.param
+
+
+def of(*items: i.ItemParam, **more: object) -> CreateResponse:
+    return msgspec.structs.replace(CreateResponse(model="m", input=list(items)), **more)
+
+
+def messages(*items: i.ItemParam, **options: object) -> list[JsonObject]:
+    made = body(of(*items), msgspec.structs.replace(Options(), **options))["messages"]
+    assert isinstance(made, list)
+    return made
+
+
+def user(*content: c.MessageContentParam, role: i.Role = "user") -> i.MessageItemParam:
+    return i.MessageItemParam(role=role, content=list(content))
+
+
+def assistant(content: str | list[c.MessageContentParam]) -> i.MessageItemParam:
+    return i.MessageItemParam(role="assistant", content=content, id="msg_1", status="completed")
+
+
+def text(words: str) -> c.InputTextContentParam:
+    return c.InputTextContentParam(text=words)
+
+
+def call(call_id: str) -> i.FunctionCallItemParam:
+    return i.FunctionCallItemParam(call_id=call_id, name="f", arguments="{}", id="fc_1", status="completed")
+
+
+def called(*call_ids: str) -> list[JsonObject]:
+    return [{"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}} for id in call_ids]
+
+
+def result(call_id: str, output: str = "42") -> i.FunctionCallOutputItemParam:
+    return i.FunctionCallOutputItemParam(call_id=call_id, output=output)
+
+
+def reasoning(*words: str, summary: str = "", encrypted: str | None = None) -> i.ReasoningItemParam:
+    return i.ReasoningItemParam(
+        summary=[c.ReasoningSummaryContentParam(text=summary)] if summary else [],
+        content=[c.ReasoningTextContentParam(text=word) for word in words] or None,
+        encrypted_content=encrypted,
+    )
+
+
+# The smallest requests.
+
+
+def test_string_input_is_a_message_of_the_user() -> None:
+    assert body(CreateResponse(model="m", input="Hi")) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_unstreamed_and_without_asking_for_usage() -> None:
+    request = CreateResponse(model="m", input="Hi", stream=True)
+    assert ChatCompletions().request(request, stream=False).body.keys() == {"model", "messages"}
+    assert body(request, Options(stream_usage=False)).keys() == {"model", "messages", "stream"}
+
+
+def test_instructions_come_first() -> None:
+    request = CreateResponse(model="m", input="Hi", instructions="Be kind.")
+    assert body(request)["messages"][0] == {"role": "system", "content": "Be kind."}
+    assert body(request, Options(developer_role="developer"))["messages"][0]["role"] == "developer"
+    assert len(body(CreateResponse(model="m", instructions="Be kind."))["messages"]) == 1
+
+
+@pytest.mark.parametrize("model", [UNSET, None, ""])
+def test_model_is_needed(model: str | None) -> None:
+    assert refused(CreateResponse(model=model, input="Hi")) == "model"
+
+
+@pytest.mark.parametrize("value", [UNSET, None, []])
+def test_a_message_is_needed(value: list[i.ItemParam] | None) -> None:
+    assert refused(CreateResponse(model="m", input=value)) == "input"
+
+
+def test_adapter_is_known_by_its_name() -> None:
+    assert ChatCompletions.name == "chat-completions"
+
+
+# Messages.
+
+
+def test_messages_of_every_role() -> None:
+    made = messages(
+        user(text("s"), role="system"),
+        user(text("d"), role="developer"),
+        user(text("u")),
+        assistant("a"),
+        developer_role="developer",
+    )
+    assert made == [
+        {"role": "system", "content": "s"},
+        {"role": "developer", "content": "d"},
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": "a"},
+    ]
+
+
+def test_developer_message_where_there_is_no_such_role() -> None:
+    made = ChatCompletions().request(of(user(text("d"), role="developer")))
+    assert made.body["messages"] == [{"role": "system", "content": "d"}]
+    assert [loss.param for loss in made.losses] == ["input[0].role"]
+
+
+def test_content_as_a_string_and_without_parts() -> None:
+    made = messages(i.MessageItemParam(role="user", content="Hi"), user())
+    assert [message["content"] for message in made] == ["Hi", ""]
+
+
+def test_several_texts_stay_parts() -> None:
+    assert messages(user(text("a"), text("b")))[0]["content"] == [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "b"},
+    ]
+
+
+def test_images() -> None:
+    plain = c.InputImageContentParam(image_url="https://a.example/x.png")
+    detailed = c.InputImageContentParam(image_url="data:image/png;base64,AA==", detail="low")
+    assert messages(user(plain, detailed))[0]["content"] == [
+        {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+    ]
+    assert messages(user(plain))[0]["content"] == [
+        {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
+    ]
+
+
+def test_files() -> None:
+    named = c.InputFileContentParam(file_data="AA==", filename="a.pdf")
+    assert messages(user(named, c.InputFileContentParam(file_data="BB==")))[0]["content"] == [
+        {"type": "file", "file": {"file_data": "AA==", "filename": "a.pdf"}},
+        {"type": "file", "file": {"file_data": "BB=="}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "role", "path"),
+    [
+        (c.InputImageContentParam(), "user", "image_url"),
+        (c.InputImageContentParam(image_url=None), "user", "image_url"),
+        (c.InputFileContentParam(file_url="https://a.example/x.pdf"), "user", "file_url"),
+        (c.InputFileContentParam(filename="x.pdf"), "user", "file_data"),
+        (c.InputVideoContent(video_url="https://a.example/x.mp4"), "user", "type"),
+        (c.ExtensionContent(fields=Extra({"type": "acme:smell"})), "user", "type"),
+        (c.RefusalContentParam(refusal="No"), "user", "type"),
+        (c.InputImageContentParam(image_url="https://a.example/x.png"), "system", "type"),
+        (c.InputFileContentParam(file_data="AA=="), "developer", "type"),
+        (c.InputImageContentParam(image_url="https://a.example/x.png"), "assistant", "type"),
+    ],
+)
+def test_parts_that_a_message_cannot_hold(part: c.MessageContentParam, role: i.Role, path: str) -> None:
+    assert refused(of(user(text("a")), user(text("b"), part, role=role))) == f"input[1].content[1].{path}"
+
+
+def test_assistant_message() -> None:
+    said = c.OutputTextContentParam(text="a", annotations=[], logprobs=[])
+    assert messages(assistant([said])) == [{"role": "assistant", "content": "a"}]
+    assert messages(assistant([])) == [{"role": "assistant", "content": ""}]
+
+
+def test_refusal_goes_back_as_refusal() -> None:
+    no = c.RefusalContentParam(refusal="No. ")
+    assert messages(assistant([no, no])) == [{"role": "assistant", "content": None, "refusal": "No. No. "}]
+    assert messages(assistant([text("Well: "), no])) == [{"role": "assistant", "content": "Well: ", "refusal": "No. "}]
+
+
+def test_what_an_assistant_message_cannot_take_back() -> None:
+    citation = c.UrlCitationParam(url="u", title="t", start_index=0, end_index=1)
+    logprob = c.LogProb(token="a", logprob=0.0, bytes=[97], top_logprobs=[])
+    part = c.OutputTextContentParam(text="a", annotations=[citation], logprobs=[logprob])
+    item = i.MessageItemParam(role="assistant", content=[part], phase="commentary")
+    assert lost(of(item)) == ["input[0].phase", "input[0].content[0].annotations", "input[0].content[0].logprobs"]
+
+
+# Turns of the model.
+
+
+def test_text_and_calls_are_one_message_and_results_follow() -> None:
+    assert messages(assistant("Wait."), call("a"), call("b"), result("a"), result("b"), call("c")) == [
+        {"role": "assistant", "content": "Wait.", "tool_calls": called("a", "b")},
+        {"role": "tool", "tool_call_id": "a", "content": "42"},
+        {"role": "tool", "tool_call_id": "b", "content": "42"},
+        {"role": "assistant", "content": None, "tool_calls": called("c")},
+    ]
+
+
+def test_two_messages_without_calls_stay_two() -> None:
+    no = c.RefusalContentParam(refusal="No.")
+    assert messages(assistant("a"), assistant([no]), assistant("b"), call("c")) == [
+        {"role": "assistant", "content": "a"},
+        {"role": "assistant", "content": None, "refusal": "No."},
+        {"role": "assistant", "content": "b", "tool_calls": called("c")},
+    ]
+
+
+def test_text_after_a_call_moves_before_it() -> None:
+    for first, content in ([], "b"), ([assistant("a")], [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]):
+        made = ChatCompletions().request(of(*first, call("c"), assistant("b"), call("d"), result("c"), result("d")))
+        assert made.body["messages"][0] == {"role": "assistant", "content": content, "tool_calls": called("c", "d")}
+        assert [loss.param for loss in made.losses] == [f"input[{len(first) + 1}]"]
+    both = of(assistant([text("a"), text("b")]), call("c"), assistant("d"))
+    assert len(ChatCompletions().request(both).body["messages"][0]["content"]) == 3
+
+
+def test_results_in_parts() -> None:
+    parts: list[c.ToolOutputContentParam] = [text("a"), text("b")]
+    output = i.FunctionCallOutputItemParam(call_id="a", output=parts)
+    assert messages(call("a"), output)[1]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    parts[1] = c.InputImageContentParam(image_url="https://a.example/x.png")
+    assert refused(of(call("a"), output)) == "input[1].output[1].type"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        i.ItemReferenceParam(id="msg_1"),
+        i.CompactionItemParam(encrypted_content="x"),
+        i.ExtensionItem(fields=Extra({"type": "acme:memory", "id": "x"})),
+    ],
+)
+def test_items_that_are_no_messages(item: i.ItemParam) -> None:
+    assert refused(of(user(text("a")), item)) == "input[1].type"
+
+
+# Reasoning.
+
+
+def test_reasoning_is_left_out_unless_the_provider_takes_it() -> None:
+    made = ChatCompletions().request(of(reasoning("Hm"), assistant("a")))
+    assert made.body["messages"] == [{"role": "assistant", "content": "a"}]
+    assert made.losses == [Loss("input[0]", "this provider takes no reasoning back")]
+    assert lost(of(user(text("a")), reasoning())) == []
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_goes_back_with_what_followed_it(field: str) -> None:
+    made = messages(
+        reasoning("Hm", "Oh"),
+        reasoning(summary="In short"),
+        assistant("a"),
+        call("c"),
+        result("c"),
+        reasoning("So"),
+        call("d"),
+        reasoning_field=field,
+    )
+    assert made[0] == {"role": "assistant", "content": "a", field: "Hm\n\nOh\n\nIn short", "tool_calls": called("c")}
+    assert made[2] == {"role": "assistant", "content": None, field: "So", "tool_calls": called("d")}
+
+
+def test_reasoning_goes_back_rather_than_its_summary() -> None:
+    [made] = messages(reasoning("Hm", summary="In short"), assistant("a"), reasoning_field="reasoning")
+    assert made["reasoning"] == "Hm"
+
+
+def test_reasoning_after_text_begins_a_message_and_after_calls_does_not() -> None:
+    options = Options(reasoning_field="reasoning")
+    made = messages(assistant("a"), reasoning("Hm"), user(text("b")), reasoning_field="reasoning")
+    assert made[:2] == [{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "", "reasoning": "Hm"}]
+    request = of(reasoning("Hm"), call("c"), reasoning("Oh"), call("d"))
+    [together] = ChatCompletions(options).request(request).body["messages"]
+    assert together == {"role": "assistant", "content": None, "reasoning": "Hm\n\nOh", "tool_calls": called("c", "d")}
+    assert lost(request, options) == ["input[2]"]
+
+
+def test_encrypted_reasoning_that_was_ours_goes_back_unchanged() -> None:
+    details = [
+        {"type": "reasoning.encrypted", "data": "gAAA\u2028", "id": "rs_1"},
+        {"type": "reasoning.text", "text": "é", "signature": "s"},
+    ]
+    chunks = [{"choices": [{"delta": {"reasoning_details": [detail]}}]} for detail in details]
+    said = ChatCompletions().reply(b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks))
+    encrypted = "".join(output.data for output in said if isinstance(output, EncryptedReasoning))
+    made = messages(reasoning("é", encrypted=encrypted), reasoning(encrypted=encrypted), assistant("a"))
+    assert made == [{"role": "assistant", "content": "a", "reasoning_details": details * 2}]
+    both = messages(reasoning("é", encrypted=encrypted), assistant("a"), reasoning_field="reasoning")
+    assert both == [{"role": "assistant", "content": "a", "reasoning_details": details, "reasoning": "é"}]
+
+
+@pytest.mark.parametrize("encrypted", ["gAAAAABp", '{"type":"other"}', "{}", "\n", "[" * 5000])
+def test_encrypted_reasoning_of_others_is_reported(encrypted: str) -> None:
+    assert lost(of(reasoning(encrypted=encrypted), assistant("a"))) == ["input[0].encrypted_content"]
+
+
+def test_reasoning_of_unknown_types_is_reported() -> None:
+    item = i.ReasoningItemParam(summary=[], content=[c.ExtensionContent(fields=Extra({"type": "acme:dream"}))])
+    assert lost(of(item, assistant("a"))) == ["input[0].content[0]"]
+
+
+# Tools.
+
+TOOLS: list[t.ToolParam] = [
+    t.FunctionToolParam(name="f", description="d", parameters={"type": "object"}, strict=True),
+    t.FunctionToolParam(name="g", description=None, strict=None),
+]
+F, G = (
+    {
+        "type": "function",
+        "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+    },
+    {"type": "function", "function": {"name": "g"}},
+)
+
+
+def with_tools(**more: object) -> CreateResponse:
+    return msgspec.structs.replace(CreateResponse(model="m", input="Hi", tools=TOOLS), **more)
+
+
+def test_tools() -> None:
+    made = body(with_tools(parallel_tool_calls=False))
+    assert made["tools"] == [F, G]
+    assert made["parallel_tool_calls"] is False
+    assert "tool_choice" not in made
+
+
+def test_tools_other_than_functions_are_refused() -> None:
+    other = t.ExtensionTool(fields=Extra({"type": "web_search"}))
+    assert refused(with_tools(tools=[*TOOLS, other])) == "tools[2].type"
+
+
+@pytest.mark.parametrize("choice", ["none", "auto", "required"])
+def test_tool_choice_by_mode(choice: str) -> None:
+    assert body(with_tools(tool_choice=choice))["tool_choice"] == choice
+
+
+def test_tool_choice_by_name() -> None:
+    choice = t.SpecificFunctionParam(name="g")
+    assert body(with_tools(tool_choice=choice))["tool_choice"] == {"type": "function", "function": {"name": "g"}}
+    assert refused(with_tools(tool_choice=t.SpecificFunctionParam(name="h"))) == "tool_choice.name"
+
+
+def test_tool_choice_of_another_type_is_refused() -> None:
+    assert refused(with_tools(tool_choice=t.ExtensionToolChoice(fields=Extra({"type": "mcp"})))) == "tool_choice.type"
+
+
+@pytest.mark.parametrize(("said", "mode"), [("auto", "auto"), ("required", "required"), (UNSET, "auto")])
+def test_allowed_tools_are_the_only_ones_offered(said: t.ToolChoiceMode, mode: str) -> None:
+    choice = t.AllowedToolsParam(tools=[t.SpecificFunctionParam(name="g")], mode=said)
+    made = body(with_tools(tool_choice=choice))
+    assert made["tools"] == [G]
+    assert made["tool_choice"] == mode
+    native = body(with_tools(tool_choice=choice), Options(allowed_tools="native"))
+    assert native["tools"] == [F, G]
+    named = [{"type": "function", "function": {"name": "g"}}]
+    assert native["tool_choice"] == {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
+
+
+@pytest.mark.parametrize("how", ["filter", "native"])
+def test_allowed_tools_that_may_not_be_called(how: str) -> None:
+    choice = t.AllowedToolsParam(tools=[t.SpecificFunctionParam(name="g")], mode="none")
+    made = body(with_tools(tool_choice=choice), msgspec.structs.replace(Options(), allowed_tools=how))
+    assert (made["tools"], made["tool_choice"]) == ([F, G], "none")
+
+
+def test_allowed_tools_that_are_not_offered_are_refused() -> None:
+    other = t.ExtensionToolChoice(fields=Extra({"type": "mcp"}))
+    allowed = t.AllowedToolsParam(tools=[t.SpecificFunctionParam(name="f"), other])
+    assert refused(with_tools(tool_choice=allowed)) == "tool_choice.tools[1].type"
+    allowed = t.AllowedToolsParam(tools=[t.SpecificFunctionParam(name="h")])
+    assert refused(with_tools(tool_choice=allowed)) == "tool_choice.tools[0].name"
+
+
+@pytest.mark.parametrize("tools", [UNSET, None, []])
+def test_choice_without_tools(tools: list[t.ToolParam] | None) -> None:
+    for choice in (UNSET, None, "auto", "none"):
+        made = body(with_tools(tools=tools, tool_choice=choice, parallel_tool_calls=True))
+        assert not made.keys() & {"tools", "tool_choice", "parallel_tool_calls"}
+    for hard in ("required", t.SpecificFunctionParam(name="f")):
+        assert refused(with_tools(tools=tools, tool_choice=hard)) == "tool_choice"
+
+
+# Other parameters.
+
+
+def test_max_output_tokens_by_either_name() -> None:
+    request = CreateResponse(model="m", input="Hi", max_output_tokens=99)
+    assert body(request)["max_completion_tokens"] == 99
+    old = body(request, Options(max_tokens_field="max_tokens"))
+    assert old["max_tokens"] == 99
+    assert "max_completion_tokens" not in old
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (TextResponseFormat(), None),
+        (None, None),
+        (UNSET, None),
+        (JsonObjectResponseFormat(), {"type": "json_object"}),
+        (
+            r.JsonSchemaResponseFormatParam(name="n", description="d", schema={"type": "object"}, strict=True),
+            {
+                "type": "json_schema",
+                "json_schema": {"name": "n", "description": "d", "schema": {"type": "object"}, "strict": True},
+            },
+        ),
+        (r.JsonSchemaResponseFormatParam(strict=None), {"type": "json_schema", "json_schema": {"name": "response"}}),
+    ],
+)
+def test_text_format(form: r.TextFormatParam | None, expected: object) -> None:
+    assert body(CreateResponse(model="m", input="Hi", text=r.TextParam(format=form))).get("response_format") == expected
+
+
+def test_text_format_of_another_type_is_refused() -> None:
+    form = ExtensionFormat(fields=Extra({"type": "grammar"}))
+    assert refused(CreateResponse(model="m", input="Hi", text=r.TextParam(format=form))) == "text.format.type"
+
+
+def test_log_probabilities() -> None:
+    def made(**fields: object) -> JsonObject:
+        return body(msgspec.structs.replace(CreateResponse(model="m", input="Hi"), **fields))
+
+    include = ["message.output_text.logprobs"]
+    assert made(top_logprobs=3)["logprobs"] is True
+    assert made(top_logprobs=3)["top_logprobs"] == 3
+    assert made(include=include)["logprobs"] is True
+    assert "top_logprobs" not in made(include=include)
+    assert made(include=include, top_logprobs=0)["top_logprobs"] == 0
+    assert "logprobs" not in made(top_logprobs=0)
+    assert "logprobs" not in made(include=[])
+
+
+def test_metadata_goes_along_only_where_it_is_wanted() -> None:
+    request = CreateResponse(model="m", input="Hi", metadata={"a": "b"})
+    assert lost(request) == ["metadata"]
+    assert body(request, Options(metadata=True))["metadata"] == {"a": "b"}
+    assert (
+        body(CreateResponse(model="m", input="Hi", metadata={})).keys()
+        == body(CreateResponse(model="m", input="Hi")).keys()
+    )
+
+
+def test_unknown_parameters_are_reported_or_passed_on() -> None:
+    request = CreateResponse(model="m", input="Hi", extra=Extra({"seed": 7, "messages": [], "gone": UNSET}))
+    assert lost(request) == ["seed", "messages", "gone"]
+    made = ChatCompletions(Options(extra=True)).request(request)
+    assert made.body["seed"] == 7
+    assert made.body["messages"] == [{"role": "user", "content": "Hi"}]
+    assert "gone" not in made.body
+    assert [loss.param for loss in made.losses] == ["messages"]
+
+
+def test_unknown_fields_are_reported_wherever_they_are() -> None:
+    function = t.SpecificFunctionParam(name="f", extra=ODD)
+    request = CreateResponse(
+        model="m",
+        input=[
+            i.MessageItemParam(
+                role="user",
+                content=[
+                    c.InputTextContentParam(text="a", extra=ODD),
+                    c.InputImageContentParam(image_url="u", extra=ODD),
+                    c.InputFileContentParam(file_data="AA==", extra=ODD),
+                ],
+                extra=ODD,
+            ),
+            i.ReasoningItemParam(
+                summary=[c.ReasoningSummaryContentParam(text="", extra=ODD)],
+                content=[c.ReasoningTextContentParam(text="", extra=ODD)],
+                extra=ODD,
+            ),
+            i.MessageItemParam(role="assistant", content=[c.RefusalContentParam(refusal="a", extra=ODD)]),
+            i.FunctionCallItemParam(call_id="a", name="f", arguments="{}", extra=ODD),
+            i.FunctionCallOutputItemParam(
+                call_id="a", output=[c.InputTextContentParam(text="a", extra=ODD)], extra=ODD
+            ),
+        ],
+        tools=[t.FunctionToolParam(name="f", extra=ODD)],
+        tool_choice=t.AllowedToolsParam(tools=[function], extra=ODD),
+        text=r.TextParam(format=r.JsonSchemaResponseFormatParam(extra=ODD), extra=ODD),
+        reasoning=r.ReasoningParam(extra=ODD),
+        stream_options=r.StreamOptionsParam(extra=ODD),
+        extra=ODD,
+    )
+    assert sorted(lost(request)) == [
+        "input[0].content[0].odd",
+        "input[0].content[1].odd",
+        "input[0].content[2].odd",
+        "input[0].odd",
+        "input[1].content[0].odd",
+        "input[1].odd",
+        "input[1].summary[0].odd",
+        "input[2].content[0].odd",
+        "input[3].odd",
+        "input[4].odd",
+        "input[4].output[0].odd",
+        "odd",
+        "reasoning.odd",
+        "stream_options.odd",
+        "text.format.odd",
+        "text.odd",
+        "tool_choice.odd",
+        "tool_choice.tools[0].odd",
+        "tools[0].odd",
+    ]
+    chosen = msgspec.structs.replace(request, tool_choice=function)
+    assert "tool_choice.odd" in lost(chosen)
+
+
+# Every field has a fate, and a new one cannot be forgotten.
+
+SENT, LOST, REFUSED, OURS = "sent", "lost", "refused", "ours"
+FATES: dict[str, list[tuple[object, str]]] = {
+    "extra": [(ODD, LOST)],
+    "model": [("other", SENT), (None, REFUSED)],
+    "input": [("Hello", SENT), (None, REFUSED)],
+    "previous_response_id": [("resp_1", REFUSED)],
+    "include": [(["message.output_text.logprobs"], SENT), (["reasoning.encrypted_content"], LOST)],
+    "tools": [([t.FunctionToolParam(name="x")], SENT)],
+    "tool_choice": [("required", SENT)],
+    "metadata": [({"a": "b"}, LOST)],
+    "text": [(r.TextParam(verbosity="low"), SENT), (r.TextParam(format=JsonObjectResponseFormat()), SENT)],
+    "temperature": [(0.0, SENT)],
+    "top_p": [(0.0, SENT)],
+    "presence_penalty": [(0.0, SENT)],
+    "frequency_penalty": [(0.0, SENT)],
+    "parallel_tool_calls": [(False, SENT)],
+    "stream": [(True, OURS), (False, OURS)],
+    "stream_options": [(r.StreamOptionsParam(include_obfuscation=True), OURS)],
+    "background": [(True, REFUSED), (False, OURS)],
+    "max_output_tokens": [(16, SENT)],
+    "max_tool_calls": [(1, LOST)],
+    "reasoning": [(r.ReasoningParam(effort="none"), SENT), (r.ReasoningParam(summary="auto"), LOST)],
+    "safety_identifier": [("s", SENT)],
+    "prompt_cache_key": [("k", SENT)],
+    "truncation": [("auto", LOST), ("disabled", OURS)],
+    "instructions": [("Be kind.", SENT)],
+    "store": [(True, OURS), (False, OURS)],
+    "service_tier": [("flex", SENT)],
+    "top_logprobs": [(2, SENT)],
+}
+
+
+def test_every_field_of_a_request_has_a_fate() -> None:
+    assert FATES.keys() == set(CreateResponse.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fate"), [(field, *sample) for field, samples in FATES.items() for sample in samples]
+)
+def test_fate(field: str, value: object, fate: str) -> None:
+    plain = with_tools()
+    request = msgspec.structs.replace(plain, **{field: value})
+    if fate == REFUSED:
+        assert refused(request) == field
+        return
+    made = ChatCompletions().request(request)
+    assert (made.body != body(plain)) is (fate == SENT)
+    assert bool(made.losses) is (fate == LOST)
+    for loss in made.losses:
+        assert field in loss.param or field == "extra"
+        assert loss.reason
+    if fate == SENT and field not in ("model", "input", "tools"):
+        nothing = msgspec.structs.replace(plain, **{field: None})
+        assert body(nothing) == body(plain)
+
+
+# The official SDK's types agree.
+
+STREAMING = TypeAdapter(CompletionCreateParamsStreaming)
+WHOLE = TypeAdapter(CompletionCreateParamsNonStreaming)
+
+
+def exhaust(value: object) -> None:
+    """Make pydantic validate what it validates lazily."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            exhaust(each)
+    elif not isinstance(value, str | int | float | None):
+        for each in value:  # type: ignore[attr-defined]
+            exhaust(each)
+
+
+def accept(request: CreateResponse, options: Options) -> None:
+    adapter = ChatCompletions(options)
+    made = adapter.request(request).body
+    assert made.keys() <= CompletionCreateParamsStreaming.__annotations__.keys()
+    exhaust(STREAMING.validate_python(made, strict=True))
+    exhaust(WHOLE.validate_python(adapter.request(request, stream=False).body, strict=True))
+    json.dumps(made)
+
+
+words = st.text(max_size=8)
+maybe_words = words | st.none() | st.just(UNSET)
+flags = st.booleans() | st.none() | st.just(UNSET)
+names = st.sampled_from(["f", "g", "h"])
+paths = re.compile(r"[a-z_]+(\[\d+\])?(\.[a-z_]+(\[\d+\])?)*")
+
+
+def extension(
+    kind: type[c.ExtensionContent] | type[i.ExtensionItem] | type[t.ExtensionTool] | type[t.ExtensionToolChoice],
+) -> st.SearchStrategy[object]:
+    return st.just(kind(fields=Extra({"type": "acme:thing"})))
+
+
+images = st.builds(
+    c.InputImageContentParam, image_url=maybe_words, detail=st.sampled_from(["low", "high", "auto", None, UNSET])
+)
+files = st.builds(
+    c.InputFileContentParam, filename=maybe_words, file_data=maybe_words, file_url=st.just(UNSET) | maybe_words
+)
+input_texts = st.builds(c.InputTextContentParam, text=words)
+output_texts = st.builds(c.OutputTextContentParam, text=words, annotations=st.just([]) | st.just(UNSET))
+refusals = st.builds(c.RefusalContentParam, refusal=words)
+rare = st.builds(c.InputVideoContent, video_url=words) | extension(c.ExtensionContent)
+parts = input_texts | input_texts | images | files | output_texts | refusals | rare
+inputs = st.builds(
+    i.MessageItemParam,
+    role=st.sampled_from(["user", "assistant", "system", "developer"]),
+    content=words | st.lists(input_texts, max_size=2) | st.lists(parts, max_size=3),
+) | st.builds(i.MessageItemParam, role=st.just("assistant"), content=st.lists(output_texts | refusals, max_size=3))
+reasonings = st.builds(
+    i.ReasoningItemParam,
+    summary=st.lists(st.builds(c.ReasoningSummaryContentParam, text=words), max_size=2),
+    content=st.lists(st.builds(c.ReasoningTextContentParam, text=words), max_size=2) | st.none(),
+    encrypted_content=maybe_words | st.just('{"type":"reasoning.encrypted"}\n'),
+)
+ids = st.sampled_from(["a", "b"])
+item_params = (
+    inputs
+    | reasonings
+    | st.builds(i.FunctionCallItemParam, call_id=ids, name=names, arguments=words)
+    | st.builds(i.FunctionCallOutputItemParam, call_id=ids, output=words | st.lists(input_texts | images, max_size=2))
+    | st.builds(i.FunctionCallOutputItemParam, call_id=ids, output=words)
+)
+tools = st.builds(
+    t.FunctionToolParam,
+    name=names,
+    description=maybe_words,
+    parameters=st.just({}) | st.none() | st.just(UNSET),
+    strict=flags,
+)
+functions = st.builds(t.SpecificFunctionParam, name=names)
+modes = st.sampled_from(["none", "auto", "required"])
+choices = (
+    modes
+    | st.none()
+    | functions
+    | st.builds(
+        t.AllowedToolsParam,
+        tools=st.lists(functions | extension(t.ExtensionToolChoice), min_size=1, max_size=3),
+        mode=modes | st.just(UNSET),
+    )
+    | extension(t.ExtensionToolChoice)
+)
+formats = (
+    st.sampled_from([None, UNSET, TextResponseFormat(), JsonObjectResponseFormat()])
+    | st.builds(r.JsonSchemaResponseFormatParam, name=words | st.just(UNSET), schema=st.just({}), strict=flags)
+    | st.just(ExtensionFormat(fields=Extra({"type": "x"})))
+)
+numbers = st.floats(0, 1) | st.none() | st.just(UNSET)
+nothing = st.just(UNSET)
+requests = st.builds(
+    CreateResponse,
+    model=words | st.just("m"),
+    input=words | st.lists(item_params, max_size=6),
+    previous_response_id=nothing | nothing | maybe_words,
+    include=st.lists(st.sampled_from(["reasoning.encrypted_content", "message.output_text.logprobs"]), max_size=2)
+    | st.none(),
+    tools=st.lists(tools, max_size=3) | st.none() | st.lists(tools | extension(t.ExtensionTool), max_size=3),
+    tool_choice=nothing | choices,
+    metadata=st.dictionaries(words, words, max_size=2) | st.none(),
+    text=nothing | st.builds(r.TextParam, format=formats, verbosity=st.sampled_from(["low", "high", None, UNSET])),
+    temperature=numbers,
+    top_p=numbers,
+    presence_penalty=numbers,
+    frequency_penalty=numbers,
+    parallel_tool_calls=flags,
+    stream=flags,
+    background=nothing | nothing | flags,
+    max_output_tokens=st.integers(16, 99) | st.none(),
+    max_tool_calls=st.integers(1, 9) | st.none(),
+    reasoning=nothing
+    | st.builds(
+        r.ReasoningParam,
+        effort=st.sampled_from(["none", "low", "medium", "high", "xhigh", None, UNSET]),
+        summary=st.sampled_from(["auto", None, UNSET]),
+    ),
+    safety_identifier=maybe_words,
+    prompt_cache_key=maybe_words,
+    truncation=st.sampled_from(["auto", "disabled", None, UNSET]),
+    instructions=maybe_words,
+    store=flags,
+    service_tier=st.sampled_from(["auto", "default", "flex", "priority", None, UNSET]),
+    top_logprobs=st.integers(0, 20) | st.none(),
+)
+some_options = st.builds(
+    Options,
+    reasoning_field=st.sampled_from(["reasoning", "reasoning_content", None]),
+    developer_role=st.sampled_from(["system", "developer"]),
+    allowed_tools=st.sampled_from(["filter", "native"]),
+    max_tokens_field=st.sampled_from(["max_tokens", "max_completion_tokens"]),
+    metadata=st.booleans(),
+    stream_usage=st.booleans(),
+)
+
+
+@given(request=requests, options=some_options)
+def test_any_request_is_accepted_by_the_sdk_or_refused_by_name(request: CreateResponse, options: Options) -> None:
+    try:
+        accept(request, options)
+    except UnsupportedParameter as error:
+        path = error.param
+    else:
+        return
+    assert paths.fullmatch(path)
+    assert path.split("[")[0].split(".")[0] in CreateResponse.__struct_fields__
+
+
+def test_the_sdk_would_refuse_what_is_wrong() -> None:
+    with pytest.raises(ValidationError):
+        exhaust(STREAMING.validate_python({"model": "m", "messages": [{"role": "user", "content": 7}], "stream": True}))
+
+
+def test_demo_request_is_sent_whole() -> None:
+    request = decode_object(CreateResponse, (DATA / "demo_request.json").read_bytes(), tolerant=False)
+    made = body(request)
+    assert [message["role"] for message in made["messages"]] == ["system", "user"]
+    assert [tool["function"]["name"] for tool in made["tools"]] == ["read_gauge", "get_gate"]
+    accept(request, Options())
