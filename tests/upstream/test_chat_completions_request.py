@@ -334,6 +334,21 @@ def test_encrypted_reasoning_that_was_ours_goes_back_unchanged() -> None:
     assert both == [{"role": "assistant", "content": "a", "reasoning_details": details, "reasoning": "é"}]
 
 
+def test_what_came_with_a_call_goes_back_with_it() -> None:
+    extra = {"google": {"thought_signature": "c2ln"}}
+    pieces = [
+        {"id": "c", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra},
+        {"id": 7, "function": {"name": "g", "arguments": {}}, "extra_content": {}},
+    ]
+    said = ChatCompletions().reply(json.dumps({"choices": [{"message": {"tool_calls": pieces}}]}).encode())
+    encrypted = "".join(output.data for output in said if isinstance(output, EncryptedReasoning))
+    assert messages(reasoning(encrypted=encrypted), call("c"), call("d"), result("c")) == [
+        {"role": "assistant", "content": None, "tool_calls": [called("c")[0] | {"extra_content": extra}, *called("d")]},
+        {"role": "tool", "tool_call_id": "c", "content": "42"},
+    ]
+    assert lost(of(reasoning("Hm", encrypted=encrypted), call("c"))) == ["input[0]"]
+
+
 @pytest.mark.parametrize("encrypted", ["gAAAAABp", '{"type":"other"}', "{}", "\n", "[" * 5000])
 def test_encrypted_reasoning_of_others_is_reported(encrypted: str) -> None:
     assert lost(of(reasoning(encrypted=encrypted), assistant("a"))) == ["input[0].encrypted_content"]

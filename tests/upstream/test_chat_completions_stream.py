@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ import penstock.upstream.chat_completions
 from penstock.spec.base import Extra, JsonObject
 from penstock.spec.content import ExtensionAnnotation, LogProb, TopLogProb, UrlCitation
 from penstock.spec.request import CreateResponse
-from penstock.spec.response import ErrorPayload
+from penstock.spec.response import ErrorPayload, Response
 from penstock.spec.tools import FunctionToolParam, ToolParam
 from penstock.stream.output import (
     Annotated,
@@ -32,6 +32,7 @@ from penstock.stream.output import (
     Text,
     Usage,
 )
+from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import Loss
 from penstock.upstream.chat_completions import ChatCompletions, Options
 
@@ -551,6 +552,19 @@ def test_calls_of_custom_tools_are_reported() -> None:
     assert [loss.param for loss in losses(data)] == ["choices[0].delta.tool_calls[].custom"]
 
 
+def test_what_a_call_must_bring_back_is_kept_under_its_id() -> None:
+    extra = {"google": {"thought_signature": "c2ln"}}
+    piece = {"index": 0, "function": {"name": "f", "arguments": "{}"}, "extra_content": extra}
+    said = read(stream({"tool_calls": [{**piece, "id": "a"}]}))
+    kept = said[0]
+    assert isinstance(kept, EncryptedReasoning)
+    assert json.loads(kept.data) == {"type": "reasoning.call", "call_id": "a", "extra_content": extra}
+    assert said[1:] == [F, Arguments("{}", "a"), Stop("tool_calls")]
+    assert [loss.param for loss in losses(stream({"tool_calls": [piece]}))] == [
+        "choices[0].delta.tool_calls[].extra_content"
+    ]
+
+
 # Log probabilities and annotations.
 
 
@@ -1011,6 +1025,58 @@ def test_any_json_never_raises(deltas: list[JsonObject], chunks: list[object], n
     assert sum(isinstance(output, Stop | Failure) for output in said) == 1
 
 
+def written(said: Sequence[Output]) -> Response:
+    """The response that a writer makes of what was said; it raises where that makes no sense."""
+    numbers = count()
+    writer = ResponseWriter(None, model="m", ids=lambda prefix: f"{prefix}_{next(numbers)}", clock=lambda: 0)
+    writer.start()
+    for output in said:
+        writer.send(output)
+        if isinstance(output, Failure):
+            return writer.response  # usage that comes later is for the books only
+    writer.finish()
+    return writer.response
+
+
+optional_text = st.sampled_from(["a", "", None, "\ud83d"])
+odd_calls = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.sampled_from([0, 1, None]),
+        "id": st.sampled_from(["a", "b", "", None]),
+        "function": st.fixed_dictionaries(
+            {},
+            optional={
+                "name": st.sampled_from(["f", "g", "f_", "", None]),
+                "arguments": st.sampled_from(["{", "}", '{"x":1}', "", None]),
+            },
+        ),
+    },
+)
+odd_deltas = st.fixed_dictionaries(
+    {},
+    optional={
+        "tool_calls": st.lists(odd_calls, max_size=3),
+        "function_call": st.sampled_from([{"name": "f"}, {"arguments": "{}"}]),
+        "content": optional_text,
+        "reasoning": optional_text,
+        "refusal": optional_text,
+        "annotations": st.just([{"type": "url_citation", "url": "u"}]),
+    },
+)
+
+
+@given(deltas=st.lists(odd_deltas, max_size=8))
+def test_however_calls_come_all_arguments_are_said_and_can_be_written(deltas: list[JsonObject]) -> None:
+    said = ChatCompletions().reply(stream(*map(choice, deltas)))
+    written(said)
+    functions = [piece.get("function", {}) for delta in deltas for piece in delta.get("tool_calls", [])]
+    functions += [delta["function_call"] for delta in deltas if "function_call" in delta]
+    if not isinstance(said[-1], Failure):
+        sent = "".join(function.get("arguments") or "" for function in functions)
+        assert sorted("".join(output.delta for output in said if isinstance(output, Arguments))) == sorted(sent)
+
+
 # Real bytes, and our own.
 
 
@@ -1072,7 +1138,8 @@ def test_recording(path: Path) -> None:
         assert usage.reasoning_tokens == (fields.get("completion_tokens_details") or {}).get("reasoning_tokens", 0)
         assert usage.cached_tokens == (fields.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
 
-    if "error" in path.name and any("error" in chunk for chunk in chunks):
+    assert written(said).status == ("failed" if any("error" in chunk for chunk in chunks) else "completed")
+    if any("error" in chunk for chunk in chunks):
         [sent] = [chunk["error"] for chunk in chunks if "error" in chunk]
         assert failure(said).message == sent["message"]
         assert failure(said).code == str(sent["code"])

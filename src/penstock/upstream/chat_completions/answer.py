@@ -5,6 +5,7 @@ Some decisions, each made once and here:
 - Reasoning that a chunk tells twice, readable and in `reasoning_details`, is said once.
 - `reasoning_details` that must go back unchanged (encrypted, or signed) become `EncryptedReasoning`, one line of JSON
   each, so that lines may be joined; `messages.py` sends them back as `reasoning_details`.
+- The `extra_content` of a call (Google's signature of the thoughts behind it) is kept in the same way.
 - Annotations wait for the text they belong to, log probabilities without text for the next text.
 """
 
@@ -25,6 +26,7 @@ from penstock.stream.output import (
 )
 from penstock.upstream.chat_completions.calls import LEGACY_INDEX, Calls
 from penstock.upstream.chat_completions.chunks import (
+    CALL_EXTRA,
     Delta,
     LogProbs,
     ToolCallDelta,
@@ -75,6 +77,8 @@ class Answer:
                 if call.custom is not None:
                     self._lose("choices[0].delta.tool_calls[].custom", "calls of custom tools have no counterpart")
                 else:
+                    if call.extra_content:
+                        self._call_extra(call, call.extra_content, out)
                     self.calls.take(call, out)
         if delta.function_call is not None:
             self._in_text = False
@@ -186,6 +190,12 @@ class Answer:
     @staticmethod
     def _encrypted(detail: JsonObject, out: list[Output]) -> None:
         out.append(EncryptedReasoning(json_text(detail) + "\n"))
+
+    def _call_extra(self, call: ToolCallDelta, extra: JsonObject, out: list[Output]) -> None:
+        if call.id:
+            self._encrypted({"type": CALL_EXTRA, "call_id": call.id, "extra_content": extra}, out)
+        else:
+            self._lose("choices[0].delta.tool_calls[].extra_content", "a call without id cannot take it back")
 
     def _audio(self, audio: JsonObject, out: list[Output]) -> None:
         transcript = as_text(audio.get("transcript"))

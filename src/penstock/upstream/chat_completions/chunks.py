@@ -37,6 +37,8 @@ class ToolCallDelta(Struct, gc=False):
     id: str | None = None
     function: FunctionDelta | None = None
     custom: JsonObject | None = None
+    extra_content: JsonObject | None = None
+    """What Google's endpoint wants back with the call: the signature of the thoughts behind it."""
 
 
 class TokenLogProb(Struct, gc=False):
@@ -102,6 +104,10 @@ class Chunk(Struct, gc=False):
     code: Any = None
     param: Any = None
 
+
+CALL_EXTRA = "reasoning.call"
+"""Our own type of a line of `EncryptedReasoning`, beside the provider's `reasoning_details`: the `extra_content` of a
+call, under its `call_id`. It goes back with the call."""
 
 LEAST_LOGPROB = -9999.0
 """What OpenAI says for "very unlikely", since JSON has no minus infinity; also said for what is no number."""
@@ -251,6 +257,7 @@ def _tool_call(value: object) -> ToolCallDelta | None:
         id=as_text(identity) if number is None else str(number),
         function=_function(fields.get("function")),
         custom=as_object(fields.get("custom")),
+        extra_content=as_object(fields.get("extra_content")),
     )
 
 

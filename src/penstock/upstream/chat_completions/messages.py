@@ -33,6 +33,7 @@ from penstock.spec.items import (
     ReasoningItemParam,
 )
 from penstock.upstream.base import UnsupportedParameter
+from penstock.upstream.chat_completions.chunks import CALL_EXTRA
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 
@@ -50,6 +51,7 @@ class Messages:
         self._reasoning_field = reasoning_field
         self._lose = lose
         self._turn: JsonObject | None = None
+        self._call_extras: dict[str, object] = {}
 
     def add_instructions(self, instructions: str) -> None:
         """Add the request's instructions, in front of everything."""
@@ -183,7 +185,10 @@ class Messages:
 
     def _call(self, item: FunctionCallItemParam) -> None:
         function = {"name": item.name, "arguments": item.arguments}
-        call = {"id": item.call_id, "type": "function", "function": function}
+        call: JsonObject = {"id": item.call_id, "type": "function", "function": function}
+        extra = self._call_extras.get(item.call_id)
+        if extra is not None:
+            call["extra_content"] = extra
         self._open_turn().setdefault("tool_calls", []).append(call)
 
     def _output(self, item: FunctionCallOutputItemParam, path: str) -> None:
@@ -206,11 +211,9 @@ class Messages:
         readable = [part.text for part in content if isinstance(part, ReasoningTextContentParam)]
         # A summary goes back only where the reasoning itself is not known.
         text = PARAGRAPH.join(readable or [part.text for part in item.summary])
-        details = _our_details(item.encrypted_content) if item.encrypted_content else None
-        if item.encrypted_content and details is None:
-            self._lose(f"{path}.encrypted_content", "it did not come from Chat Completions")
+        details = self._details(item.encrypted_content, path) if item.encrypted_content else []
         field = self._reasoning_field if text else None
-        if details is None and field is None:
+        if not details and field is None:
             if text:
                 self._lose(path, "this provider takes no reasoning back")
             return
@@ -219,10 +222,21 @@ class Messages:
         elif self._spoken():
             self._close_turn()
         turn = self._open_turn()
-        if details is not None:
+        if details:
             turn.setdefault("reasoning_details", []).extend(details)
         if field is not None:
             turn[field] = PARAGRAPH.join(filter(None, [turn.get(field), text]))
+
+    def _details(self, encrypted: str, path: str) -> list[JsonObject]:
+        """Return the `reasoning_details` in `encrypted`; keep what belongs to a call until the call comes."""
+        lines = _our_lines(encrypted)
+        if lines is None:
+            self._lose(f"{path}.encrypted_content", "it did not come from Chat Completions")
+            return []
+        for line in lines:
+            if line["type"] == CALL_EXTRA:
+                self._call_extras[str(line.get("call_id"))] = line.get("extra_content")
+        return [line for line in lines if line["type"] != CALL_EXTRA]
 
 
 def _located(parts: Sequence[MessageContentParam], path: str) -> Iterator[tuple[str, MessageContentParam]]:
@@ -245,14 +259,14 @@ def _joined(parts: list[JsonObject]) -> str | list[JsonObject]:
     return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
 
 
-def _our_details(encrypted: str) -> list[JsonObject] | None:
-    """Return the `reasoning_details` that a translation put into `encrypted`, None where somebody else made it."""
+def _our_lines(encrypted: str) -> list[JsonObject] | None:
+    """Return the lines of JSON that a translation put into `encrypted`, None where somebody else made it."""
     try:
-        details: list[JsonObject] = [_decode_object(line) for line in encrypted.split("\n") if line]
+        lines: list[JsonObject] = [_decode_object(line) for line in encrypted.split("\n") if line]
     except (msgspec.DecodeError, RecursionError):
         return None
-    ours = all(str(detail.get("type")).startswith("reasoning.") for detail in details)
-    return details if details and ours else None
+    ours = all(str(line.get("type")).startswith("reasoning.") for line in lines)
+    return lines if lines and ours else None
 
 
 def type_of(value: SpecObject) -> str:
