@@ -432,6 +432,10 @@ def test_name_with_every_piece_and_no_id() -> None:
     assert calls_of(said) == [("f", '{"x":1}')]
 
 
+def test_name_and_id_once_more_after_the_arguments() -> None:
+    assert read(stream(call(0, "a", "f", "{}"), call(0, "a", "f", ""))) == [F, Arguments("{}", "a"), Stop("tool_calls")]
+
+
 def test_name_that_grows() -> None:
     assert read(stream(call(0, "a", "get"), call(0, "a", "get_level", "{}")))[0] == FunctionCall(
         "get_level", call_id="a"

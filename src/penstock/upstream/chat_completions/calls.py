@@ -28,10 +28,11 @@ LEGACY_INDEX = -1
 class Call:
     """One call: what is known of it, and what was not yet said."""
 
-    __slots__ = ("held", "id", "index", "last", "name", "reference", "said")
+    __slots__ = ("held", "id", "index", "last", "name", "number", "reference", "said")
 
-    def __init__(self, index: int | None, identity: str | None) -> None:
-        """Begin a call of which nothing was said."""
+    def __init__(self, number: int, index: int | None, identity: str | None) -> None:
+        """Begin call `number` of the reply, of which nothing was said."""
+        self.number = number
         self.index = index
         self.id = identity
         self.name = ""
@@ -127,7 +128,7 @@ class Calls:
         return name != call.name or (call.last.rstrip().endswith("}") and arguments.lstrip().startswith("{"))
 
     def _begin(self, index: int | None, identity: str | None) -> Call:
-        call = Call(index, identity)
+        call = Call(len(self._calls), index, identity)
         self._calls.append(call)
         self.unsaid.append(call)
         if index is not None:
@@ -146,7 +147,7 @@ class Calls:
         call_id = call.id
         if call_id is None or call_id in self._ids or len(call_id) > MAX_CALL_ID_LENGTH:
             # An id that another call has, or that could not be sent back, is no id: the writer makes one up.
-            call.reference = f"*{self._calls.index(call)}*"
+            call.reference = f"*{call.number}*"
             out.append(FunctionCall(call.name, key=call.reference))
         else:
             self._ids.add(call_id)
