@@ -60,13 +60,13 @@ lint-pyright: $(VENV)/.group-dev
 lint-imports: $(VENV)/.group-dev
 	$(BIN)/lint-imports --no-logo
 
-lint-docs: $(VENV)/.package
+lint-docs: $(VENV)/.group-docs
 	$(BIN)/python -m tools.docs --check
 
 bench: $(VENV)/.group-bench ## measure speed, beside other libraries
 	$(BIN)/python -m bench
 
-docs: $(VENV)/.package ## write the generated parts of the documentation
+docs: $(VENV)/.group-docs ## write the generated parts of the documentation
 	$(BIN)/python -m tools.docs
 
 fuzz: $(VENV)/.group-test ## feed the parsers nonsense, for SECONDS=600
