@@ -74,6 +74,10 @@ class Extra(Mapping[str, object]):
         # Equal mappings have equal keys; the values may be unhashable JSON.
         return hash(frozenset(self._fields))
 
+    def __reduce__(self) -> str | tuple[type[Extra], tuple[dict[str, object]]]:
+        # NOTHING is known to the encoder by its identity, which a copy must keep.
+        return "NOTHING" if self is NOTHING else (Extra, (self._fields,))
+
 
 NOTHING = Extra()
 """The `extra` of an object that held exactly what the specification says."""
