@@ -191,7 +191,7 @@ class OutputTextContentParam(SpecObject, frozen=True, kw_only=True, tag_field="t
     """Text of an assistant message that is sent back. `logprobs` may be there because a response had them."""
 
     text: ParamText
-    annotations: list[UrlCitationParam | ExtensionAnnotation] | UnsetType = UNSET
+    annotations: list[UrlCitationParam | ExtensionAnnotation] | None | UnsetType = UNSET
     logprobs: list[LogProb] | None | UnsetType = UNSET
 
 

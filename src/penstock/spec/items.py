@@ -134,12 +134,15 @@ Item = MessageItem | FunctionCallItem | FunctionCallOutputItem | ReasoningItem |
 
 
 class MessageItemParam(SpecObject, frozen=True, kw_only=True, tag_field="type", tag="message"):
-    """A message of the conversation so far (schemas `UserMessageItemParam`, `SystemMessageItemParam` ...)."""
+    """A message of the conversation so far (schemas `UserMessageItemParam`, `SystemMessageItemParam` ...).
+
+    `phase` may be null, which the schema does not allow and SDKs send that echo a response with all its attributes.
+    """
 
     role: Role
     content: ParamText | list[MessageContentParam]
     id: str | None | UnsetType = UNSET
-    phase: Phase | UnsetType = UNSET
+    phase: Phase | None | UnsetType = UNSET
     status: str | None | UnsetType = UNSET
 
 

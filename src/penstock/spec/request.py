@@ -70,7 +70,7 @@ class TextParam(SpecObject, frozen=True, kw_only=True):
 class StreamOptionsParam(SpecObject, frozen=True, kw_only=True):
     """How the stream is to be written. Obfuscation pads events so that their sizes tell nothing."""
 
-    include_obfuscation: bool | UnsetType = UNSET
+    include_obfuscation: bool | None | UnsetType = UNSET
 
 
 class ReasoningParam(SpecObject, frozen=True, kw_only=True):
@@ -81,12 +81,16 @@ class ReasoningParam(SpecObject, frozen=True, kw_only=True):
 
 
 class CreateResponse(SpecObject, frozen=True, kw_only=True):
-    """The body of `POST /responses` (schema `CreateResponseBody`). Every key may be absent, most may be null."""
+    """The body of `POST /responses` (schema `CreateResponseBody`). Every key may be absent or null.
+
+    `include` is open, since it also names fields of hosted tools' items (`code_interpreter_call.outputs`), which the
+    specification leaves to implementors; `penstock.wire.requests` holds the names it does define.
+    """
 
     model: str | None | UnsetType = UNSET
     input: ParamText | list[ItemParam] | None | UnsetType = UNSET
     previous_response_id: str | None | UnsetType = UNSET
-    include: list[Include] | None | UnsetType = UNSET
+    include: list[str] | None | UnsetType = UNSET
     tools: list[ToolParam] | None | UnsetType = UNSET
     tool_choice: ToolChoiceParam | None | UnsetType = UNSET
     metadata: Metadata | None | UnsetType = UNSET

@@ -83,7 +83,7 @@ class AllowedToolsParam(SpecObject, frozen=True, kw_only=True, tag_field="type",
     tools: Annotated[
         list[SpecificFunctionParam | ExtensionToolChoice], Meta(min_length=1, max_length=MAX_ALLOWED_TOOLS)
     ]
-    mode: ToolChoiceMode | UnsetType = UNSET
+    mode: ToolChoiceMode | None | UnsetType = UNSET
 
 
 ToolChoiceParam = ToolChoiceMode | SpecificFunctionParam | AllowedToolsParam | ExtensionToolChoice
