@@ -8,17 +8,19 @@ the same object for the same bytes; the full one is only slower.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from penstock.spec.base import Extra, SpecObject, UnknownObject
+from penstock.spec.base import NOTHING, Extra, SpecObject, UnknownObject
 from penstock.spec.events import STANDARD_EVENTS, ExtensionEvent, ResponseStreamEvent, StandardEvent
 from penstock.wire.dialects import OPENRESPONSES, Dialect
 from penstock.wire.errors import JSONError
-from penstock.wire.load import load, type_name
+from penstock.wire.load import load
+from penstock.wire.wording import is_object, shown, type_name
 
 __all__ = [
     "EventCodec",
@@ -36,7 +38,8 @@ _decode_any = msgspec.json.Decoder().decode
 _decode_standard = msgspec.json.Decoder(StandardEvent).decode
 _encode = msgspec.json.Encoder().encode
 _EVENT_CLASSES: Mapping[str, type[StandardEvent]] = {str(cls.__struct_config__.tag): cls for cls in STANDARD_EVENTS}
-_WRONG_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# A `str` with a lone surrogate raises UnicodeEncodeError, bytes that are no UTF-8 UnicodeDecodeError.
+_WRONG_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class EventCodec:
@@ -59,7 +62,7 @@ class EventCodec:
             event: StandardEvent = _decode_standard(data)
         except _WRONG_JSON:
             return load_event(self.dialect.read(decode_json_object(data)))
-        if self.dialect is OPENRESPONSES:
+        if self.dialect.keeps_exact:
             return event
         return load_event(self.dialect.read(decode_json_object(data)))
 
@@ -93,31 +96,36 @@ def decode_json_object(data: bytes | str) -> dict[str, object]:
         value = _decode_any(data)
     except _WRONG_JSON:
         value = _decode_slowly(data)
-    if type(value) is not dict:
+    if not is_object(value):
         raise JSONError(f"expected a JSON object, got {type_name(value)}")
     return value
 
 
 def _decode_slowly(data: bytes | str) -> object:
-    """Return what msgspec would not read but JSON allows: lone surrogates in escapes, numbers out of range."""
+    """Return what msgspec would not read but JSON allows: lone surrogates in escapes."""
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
+        value: object = json.loads(text, parse_float=_finite, parse_constant=_refuse_number)
     except UnicodeDecodeError as error:
         raise JSONError(f"not UTF-8: {error.reason} at byte {error.start} of the data") from None
-    try:
-        value: object = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise JSONError("not JSON we can read: nested too deeply") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         # msgspec's word on damaged JSON is about bytes, json's about characters; one of them is enough.
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise JSONError(f"not JSON: {reason[:1].lower()}{reason[1:]}{where}") from None
+        raise JSONError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}") from None
+    except ValueError:  # the digits Python is willing to read are limited, to spare it the time
+        raise JSONError("not JSON we can read: a number has too many digits") from None
     return value
 
 
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+def _finite(number: str) -> float:
+    """Return the number; one too large for a float would come out as infinity, which JSON cannot say."""
+    value = float(number)
+    return value if math.isfinite(value) else _refuse_number(number)
+
+
+def _refuse_number(number: str) -> NoReturn:
+    raise JSONError(f"not JSON we can read: {shown(number)} is no finite number")
 
 
 def decode_object(cls: type[T], data: bytes | str, *, tolerant: bool = True) -> T:
@@ -129,12 +137,27 @@ def decode_object(cls: type[T], data: bytes | str, *, tolerant: bool = True) -> 
     return load(cls, decode_json_object(data), tolerant=tolerant)
 
 
+_TOO_DEEP = "cannot be written: nested too deeply"
+
+
 def encode_object(value: Struct) -> bytes:
-    """Return any object of the specification as JSON on one line of UTF-8, with what it holds in `extra`."""
+    """Return any object of the specification as JSON on one line of UTF-8, with what it holds in `extra`.
+
+    Raises JSONError where it is nested more deeply than Python's stack has room for at this moment.
+    """
     try:
         return _encode(value)
     except (TypeError, UnicodeEncodeError):
+        return _encode_fully(value)
+    except RecursionError:
+        raise JSONError(_TOO_DEEP) from None
+
+
+def _encode_fully(value: Struct) -> bytes:
+    try:
         return encode_plain(to_plain(value))
+    except RecursionError:
+        raise JSONError(_TOO_DEEP) from None
 
 
 def encode_plain(value: object) -> bytes:
@@ -147,16 +170,23 @@ def encode_plain(value: object) -> bytes:
 
 def to_plain(value: object) -> object:
     """Return `value` as plain JSON data: objects of the specification as dicts, as they would stand on the wire."""
+    try:
+        # In C, and so as deep as the decoder reads.
+        return msgspec.to_builtins(value)
+    except TypeError:  # there is an Extra in it
+        pass
     if isinstance(value, Struct):
         return _struct_to_plain(value)
-    if isinstance(value, (list, tuple)):
-        return [to_plain(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {key: to_plain(entry) for key, entry in value.items()}
+        return {key: to_plain(entry) for key, entry in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(entry) for entry in cast("Sequence[object]", value)]
     return value
 
 
 def _struct_to_plain(value: Struct) -> dict[str, object]:
+    plain: dict[str, object]
+    kept: dict[str, object] = dict(getattr(value, "extra", NOTHING))
     if isinstance(value, (UnknownObject, ExtensionEvent)):
         plain = {key: to_plain(entry) for key, entry in value.fields.items()}
         if isinstance(value, ExtensionEvent) and value.sequence_number is not UNSET:
@@ -166,12 +196,21 @@ def _struct_to_plain(value: Struct) -> dict[str, object]:
         plain = {config.tag_field: config.tag} if config.tag_field is not None else {}
         for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
             field = getattr(value, name)
-            if field is not UNSET and name != "extra":
+            if name == "extra" or (key in kept and _stands_in(field, value, name, kept[key])):
+                continue
+            kept.pop(key, None)  # the field was given a value since it was read
+            if field is not UNSET:
                 plain[key] = to_plain(field)
-    extra = getattr(value, "extra", {})
-    for key, entry in extra.items():
+    for key, entry in kept.items():
         if entry is UNSET:
             plain.pop(key, None)
         else:
             plain[key] = to_plain(entry)
     return plain
+
+
+def _stands_in(field: object, value: Struct, name: str, kept: object) -> bool:
+    """Whether `field` is only what the loader put there for the value that `extra` kept."""
+    if type(kept) is float and type(field) is int:
+        return field == int(kept)
+    return bool(field == getattr(value, "zero", {}).get(name, UNSET))

@@ -11,15 +11,19 @@ from __future__ import annotations
 import math
 import types
 from functools import cache
-from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Protocol, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from penstock.spec.base import Extra, SpecObject, UnknownObject
 from penstock.wire.errors import ShapeError
+from penstock.wire.wording import bounded, is_array, is_object, mismatch, one_of, shown, type_name
 
-__all__ = ["load", "type_name"]
+__all__ = ["ABSENT", "load", "type_name"]
+
+ABSENT = "is required, and absent"
+"""What a ShapeError expects where a key is missing."""
 
 T = TypeVar("T", bound=SpecObject)
 
@@ -28,14 +32,6 @@ class _Loader(Protocol):
     """Takes a value, its path and whether to be tolerant; returns the typed value or raises ShapeError."""
 
     def __call__(self, value: object, path: str, /, *, tolerant: bool) -> Any: ...  # noqa: ANN401 - as many types as fields
-
-
-_JSON_NAMES: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
-
-
-def type_name(value: object) -> str:
-    """Return what JSON calls `value`: "a string", "null", "an object" ..."""
-    return "null" if value is None else _JSON_NAMES.get(type(value), "a number")
 
 
 def load(cls: type[T], value: object, *, tolerant: bool, path: str = "") -> T:
@@ -59,17 +55,17 @@ def _struct_loader(cls: type[SpecObject]) -> _Loader:
         for field in msgspec.structs.fields(cls)
         if field.name != "extra"
     ]
-    tag_field = cls.__struct_config__.tag_field
+    tag_field, tag = cls.__struct_config__.tag_field, cls.__struct_config__.tag
     zero = cls.zero
 
     def load_struct(value: object, path: str, /, *, tolerant: bool) -> SpecObject:
-        if type(value) is not dict:
+        if not is_object(value):
             raise ShapeError(path, f"expected an object, got {type_name(value)}")
         typed: dict[str, Any] = {}
         beyond: dict[str, object] = {}
         rest = dict(value)
-        if tag_field is not None and rest.pop(tag_field, UNSET) is UNSET:
-            beyond[tag_field] = UNSET
+        if tag_field is not None and (given_tag := rest.pop(tag_field, UNSET)) != tag:
+            beyond[tag_field] = given_tag
         for name, key, loader, required in fields:
             if key in rest:
                 given = rest.pop(key)
@@ -86,7 +82,7 @@ def _struct_loader(cls: type[SpecObject]) -> _Loader:
                         typed[name] = _zero(zero[name])
             elif required:
                 if not tolerant or name not in zero:
-                    raise ShapeError(f"{path}.{key}" if path else key, "is required, and absent")
+                    raise ShapeError(f"{path}.{key}" if path else key, ABSENT)
                 beyond[key] = UNSET
                 typed[name] = _zero(zero[name])
         beyond.update(rest)
@@ -99,14 +95,14 @@ def _struct_loader(cls: type[SpecObject]) -> _Loader:
 
 def _zero(value: object) -> object:
     """Return a zero value that is nobody else's."""
-    return value.copy() if isinstance(value, (list, dict)) else value
+    return value.copy() if is_array(value) or is_object(value) else value
 
 
 def _unknown_loader(cls: type[UnknownObject]) -> _Loader:
     """Return the loader of a union's catch-all class."""
 
     def load_unknown(value: object, path: str, /, *, tolerant: bool) -> UnknownObject:  # noqa: ARG001 - nothing to judge
-        if type(value) is not dict:
+        if not is_object(value):
             raise ShapeError(path, f"expected an object, got {type_name(value)}")
         return cls(fields=Extra(value))
 
@@ -119,15 +115,19 @@ def _loader(annotation: object) -> _Loader:
     if origin is Annotated:
         inner, *meta = get_args(annotation)
         if get_origin(inner) is list and _holds_structs(inner):
-            return _bounded(_loader(inner), meta)
+            return _bounded_loader(_loader(inner), annotation, meta)
         return _leaf_loader(annotation)
     if origin in (Union, types.UnionType):
-        return _union_loader(get_args(annotation))
+        return _union_loader(annotation)
     if origin is list and _holds_structs(annotation):
         return _list_loader(_loader(get_args(annotation)[0]))
-    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
-        return _union_loader((annotation,))
+    if _is_spec_class(annotation):
+        return _union_loader(annotation)
     return _leaf_loader(annotation)
+
+
+def _is_spec_class(annotation: object) -> TypeGuard[type[SpecObject]]:
+    return isinstance(annotation, type) and issubclass(annotation, SpecObject)
 
 
 def _holds_structs(annotation: object) -> bool:
@@ -137,9 +137,13 @@ def _holds_structs(annotation: object) -> bool:
     return any(_holds_structs(argument) for argument in get_args(annotation))
 
 
-def _leaf_loader(annotation: object) -> _Loader:
-    """Return the loader of a value that holds no object of the specification: msgspec judges it."""
+def _leaf_loader(annotation: object, whole: object = None) -> _Loader:
+    """Return the loader of a value that holds no object of the specification: msgspec judges it.
+
+    `whole` is the union of which `annotation` is a part, for the error to tell all that may be there.
+    """
     counts = annotation is int or int in get_args(annotation)
+    described = annotation if whole is None else whole
 
     def load_leaf(value: object, path: str, /, *, tolerant: bool) -> object:
         if tolerant and counts and type(value) is float and math.isfinite(value):
@@ -147,8 +151,8 @@ def _leaf_loader(annotation: object) -> _Loader:
             raise _InexactError(path, "expected an integer, got a number with a fraction", int(value))
         try:
             return msgspec.convert(value, annotation)
-        except msgspec.ValidationError as error:
-            raise ShapeError(path, _sentence(error)) from None
+        except msgspec.ValidationError:
+            raise mismatch(described, value, path) from None
 
     return load_leaf
 
@@ -161,52 +165,44 @@ class _InexactError(ShapeError):
         self.value = value
 
 
-def _sentence(error: msgspec.ValidationError) -> str:
-    """Return msgspec's finding in the form of our own: no back-quotes, no path (we name it ourselves)."""
-    text = str(error).split(" - at `")[0].replace("`", "")
-    return text[:1].lower() + text[1:]
-
-
 def _list_loader(element: _Loader) -> _Loader:
     def load_list(value: object, path: str, /, *, tolerant: bool) -> list[object]:
-        if type(value) is not list:
+        if not is_array(value):
             raise ShapeError(path, f"expected an array, got {type_name(value)}")
         return [element(entry, f"{path}[{index}]", tolerant=tolerant) for index, entry in enumerate(value)]
 
     return load_list
 
 
-def _bounded(loader: _Loader, meta: list[Any]) -> _Loader:
-    """Return `loader` with the length bounds of `meta`; those of lists are the only ones objects need."""
+def _bounded_loader(loader: _Loader, annotation: object, meta: list[Any]) -> _Loader:
+    """Return `loader` with the bounds of `annotation`; objects need none but those on the length of their lists."""
     low = max((m.min_length or 0 for m in meta if isinstance(m, Meta)), default=0)
-    high = min((m.max_length for m in meta if isinstance(m, Meta) and m.max_length is not None), default=None)
+    high = min((m.max_length for m in meta if isinstance(m, Meta) and m.max_length is not None), default=math.inf)
 
     def load_bounded(value: object, path: str, /, *, tolerant: bool) -> object:
         loaded: list[object] = loader(value, path, tolerant=tolerant)
-        if len(loaded) < low:
-            raise ShapeError(path, f"expected at least {low} entries, got {len(loaded)}")
-        if high is not None and len(loaded) > high:
-            raise ShapeError(path, f"expected at most {high} entries, got {len(loaded)}")
+        if not low <= len(loaded) <= high:
+            raise ShapeError(path, f"expected {bounded(annotation)}, got {len(loaded)}")
         return loaded
 
     return load_bounded
 
 
-def _union_loader(members: tuple[Any, ...]) -> _Loader:
+def _union_loader(annotation: object) -> _Loader:
     """Return the loader of a union: objects by their tag, arrays to the array, the rest to msgspec."""
     tagged: dict[str, _Loader] = {}
     catch_all: _Loader | None = None
     plain: _Loader | None = None
     array: _Loader | None = None
     leaves: list[Any] = []
-    for member in members:
+    for member in get_args(annotation) or (annotation,):
         if member is UnsetType:
             continue
-        if isinstance(member, type) and issubclass(member, UnknownObject):
-            catch_all = _struct_loader(member)
-        elif isinstance(member, type) and issubclass(member, SpecObject):
+        if _is_spec_class(member):
             tag = member.__struct_config__.tag
-            if tag is None:
+            if issubclass(member, UnknownObject):
+                catch_all = _struct_loader(member)
+            elif tag is None:
                 plain = _struct_loader(member)
             else:
                 tagged[str(tag)] = _struct_loader(member)
@@ -214,33 +210,38 @@ def _union_loader(members: tuple[Any, ...]) -> _Loader:
             array = _loader(member)
         else:
             leaves.append(member)
-    if not (tagged or plain or catch_all or array):
-        return _leaf_loader(Union[tuple(leaves)])  # noqa: UP007 - made at run time
-    leaf = _leaf_loader(Union[tuple(leaves)]) if leaves else None  # noqa: UP007 - made at run time
-    # What a message without `type` is: the specification's own examples leave it out.
-    untyped = tagged.get("message") if "message" in tagged else None
-    known = ", ".join(sorted(tagged))
+    leaf = _leaf_loader(Union[tuple(leaves)], annotation) if leaves else None  # noqa: UP007 - made at run time
+    if leaf is not None and not (tagged or plain or catch_all or array):
+        return leaf
+    types_known = one_of([repr(tag) for tag in sorted(tagged)])
 
     def load_union(value: object, path: str, /, *, tolerant: bool) -> object:
-        if type(value) is dict and (tagged or plain or catch_all):
+        if is_object(value) and (tagged or plain or catch_all):
             if plain is not None:
                 return plain(value, path, tolerant=tolerant)
             name = value.get("type")
+            if name is None:
+                name = _untold_type(value)
             if isinstance(name, str) and name in tagged:
                 return tagged[name](value, path, tolerant=tolerant)
-            if untyped is not None and "type" not in value and "role" in value:
-                return untyped(value, path, tolerant=tolerant)
-            if catch_all is not None and (tolerant or isinstance(name, str)):
+            if catch_all is not None and (tolerant or (isinstance(name, str) and name)):
                 return catch_all(value, path, tolerant=tolerant)
-            at = f"{path}.type" if path else "type"
-            raise ShapeError(
-                at, f"expected one of {known}, got {name!r}" if "type" in value else "is required, and absent"
-            )
-        if array is not None and type(value) is list:
+            got = ABSENT if "type" not in value else f"expected {types_known}, got {shown(name)}"
+            raise ShapeError(f"{path}.type" if path else "type", got)
+        if array is not None and is_array(value):
             return array(value, path, tolerant=tolerant)
         if leaf is not None:
             return leaf(value, path, tolerant=tolerant)
-        expected = "an array" if array is not None else "an object"
-        raise ShapeError(path, f"expected {expected}, got {type_name(value)}")
+        raise mismatch(annotation, value, path)
 
     return load_union
+
+
+def _untold_type(value: dict[str, object]) -> str | None:
+    """Return what an object without `type` is; only of items can that be told.
+
+    The specification's own examples leave it out of messages; of an `item_reference` its schema says that it may.
+    """
+    if "role" in value:
+        return "message"
+    return "item_reference" if value.keys() <= {"id", "type"} and "id" in value else None
