@@ -68,7 +68,10 @@ from penstock.stream.output import (
 )
 from penstock.stream.reader import ResponseReader
 from penstock.stream.writer import ResponseWriter, WriterOptions
+from penstock.transport import JSONLEmitter, SSEEmitter
 from penstock.wire.errors import WireError
+from penstock.wire.jsonl import read_jsonl
+from penstock.wire.sse import SSEEncoder, aread_sse, read_sse
 
 __all__ = [
     "UNSET",
@@ -88,6 +91,7 @@ __all__ = [
     "FunctionCall",
     "FunctionCallArgumentsDelta",
     "FunctionCallArgumentsDone",
+    "JSONLEmitter",
     "ListStreamEmitter",
     "NewMessage",
     "NewPart",
@@ -120,6 +124,8 @@ __all__ = [
     "ResponseStream",
     "ResponseStreamEvent",
     "ResponseWriter",
+    "SSEEmitter",
+    "SSEEncoder",
     "SequencedEmitter",
     "SequencedEvent",
     "Stop",
@@ -131,6 +137,9 @@ __all__ = [
     "Usage",
     "WireError",
     "WriterOptions",
+    "aread_sse",
     "random_id",
+    "read_jsonl",
+    "read_sse",
     "sequence",
 ]

@@ -1,7 +1,7 @@
-"""Where the machine comes in: the writer with this machine's clock and random ids, and an emitter of SSE bytes.
+"""Where the machine comes in: the writer with this machine's clock and random ids.
 
 The core is pure: a `ResponseWriter` is given its clock and its ids. Most programs want the ordinary ones, and get them
-here. This is the one module that knows of both halves of the core, `stream` and `wire`.
+here.
 """
 
 from __future__ import annotations
