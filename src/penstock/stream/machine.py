@@ -5,7 +5,8 @@ An event is looked up at the response, at its item and at its part, outermost fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -52,7 +53,7 @@ class PartMachine:
     @property
     def is_open(self) -> bool:
         """Whether it was added and is not done."""
-        return self.state in (PartState.OPEN, PartState.CONTENT_DONE)
+        return self.state in (PartState.WHOLE, PartState.OPEN, PartState.CONTENT_DONE)
 
 
 class ItemMachine:
@@ -68,14 +69,17 @@ class ItemMachine:
         self.summary: dict[int, PartMachine] = {}
 
     @property
-    def open_parts(self) -> list[str]:
+    def open_parts(self) -> Iterator[str]:
         """The places of its open parts, such as `content[0]`."""
-        return [
-            f"{name}[{index}]"
-            for name, parts in (("content", self.content), ("summary", self.summary))
-            for index, part in parts.items()
-            if part.is_open
-        ]
+        for name, parts in (("content", self.content), ("summary", self.summary)):
+            for index, part in parts.items():
+                if part.is_open:
+                    yield f"{name}[{index}]"
+
+    @property
+    def has_open_parts(self) -> bool:
+        """Whether any of its parts is open."""
+        return next(self.open_parts, None) is not None
 
 
 class StreamMachine:
@@ -87,19 +91,20 @@ class StreamMachine:
         """Begin before the first event."""
         self.state = ResponseState.NEW
         self.items: dict[int, ItemMachine] = {}
-        self.open_items: set[int] = set()
+        self.open_items: dict[int, None] = {}
+        """The `output_index` of each open item, in order of addition."""
 
     @property
-    def open_places(self) -> list[str]:
+    def open_places(self) -> Iterator[str]:
         """What was added and is not done: `output[0]`, `output[0].content[1]` ..."""
-        return [
-            place
-            for index in sorted(self.open_items)
-            for place in (
-                f"output[{index}]",
-                *(f"output[{index}].{part}" for part in self.items[index].open_parts),
-            )
-        ]
+        for index in self.open_items:
+            yield f"output[{index}]"
+            for part in self.items[index].open_parts:
+                yield f"output[{index}].{part}"
+
+
+SHOWN_PLACES = 8
+"""How many open places a violation tells of: enough to see what is wrong, however much a hostile stream opens."""
 
 
 class Violation(Struct, frozen=True):
@@ -107,7 +112,7 @@ class Violation(Struct, frozen=True):
 
     `rule` is what it breaks, `event_type` the event, `place` the machine that does not allow it (`response`,
     `output[0]`, `output[0].content[1]`), `state` where that machine was, `allowed` the types of the events it would
-    have taken, `open_places` what was open.
+    have taken, `open_places` what was open, at most `SHOWN_PLACES` of it.
     """
 
     rule: OrderRule
@@ -121,6 +126,8 @@ class Violation(Struct, frozen=True):
         """Say what was asked, why it is not possible, what is open and what would be possible."""
         allowed = ", ".join(self.allowed) or "nothing"
         is_open = ", ".join(self.open_places) or "nothing"
+        if len(self.open_places) == SHOWN_PLACES:
+            is_open += " ..."
         return (
             f"{self.event_type} is not possible now: {self.place} is {self.state}. "
             f"Open: {is_open}. Possible for {self.place}: {allowed}."
@@ -179,10 +186,14 @@ _SUMMARY: Final = _Family(
     "response.reasoning_summary_text.delta",
     "response.reasoning_summary_text.done",
 )
-_FAMILIES: Final = (_TEXT, _REFUSAL, _REASONING, _SUMMARY)
-_STREAMED_PARTS: Final[frozenset[str]] = frozenset().union(*(family.parts for family in _FAMILIES))
-# Parts the specification defines and no event streams: there is nothing between their added and their done.
-_STANDARD_PARTS: Final = _STREAMED_PARTS | {"input_text", "input_image", "input_file", "input_video"}
+# The parts the specification defines; the inputs among them have nothing between their added and their done.
+_STANDARD_PARTS: Final = (
+    _TEXT.parts
+    | _REFUSAL.parts
+    | _REASONING.parts
+    | _SUMMARY.parts
+    | {"input_text", "input_image", "input_file", "input_video"}
+)
 _ITEMS_WITHOUT_CONTENT: Final = frozenset({"function_call", "function_call_output", "compaction"})
 _STANDARD_ITEMS: Final = _ITEMS_WITHOUT_CONTENT | {"message", "reasoning"}
 
@@ -237,7 +248,7 @@ def _step_response(machine: StreamMachine, event: e.ResponseStreamEvent, *, stri
             return violation
     if machine.state.is_terminal and not cell.state.is_terminal:
         # A second response in the same stream: its items are its own.
-        machine.items, machine.open_items = {}, set()
+        machine.items, machine.open_items = {}, {}
     machine.state = cell.state
     return violation
 
@@ -255,6 +266,10 @@ def _response_input(machine: StreamMachine, event: e.ResponseStreamEvent) -> Res
             return _LIFECYCLE[type(event)]
 
 
+def _open_places(machine: StreamMachine) -> tuple[str, ...]:
+    return tuple(islice(machine.open_places, SHOWN_PLACES))
+
+
 def _response_violation(machine: StreamMachine, event: e.Event, rule: OrderRule) -> Violation:
     legal = (
         given.value.partition(" (")[0]
@@ -263,7 +278,7 @@ def _response_violation(machine: StreamMachine, event: e.Event, rule: OrderRule)
         if not (given.value.endswith("(items open)") or (machine.open_items and given in _NEEDS_CLOSED))
     )
     allowed = tuple(dict.fromkeys("response.output_item.added" if name == "output" else name for name in legal))
-    return Violation(rule, event.event_type, "response", machine.state.value, allowed, tuple(machine.open_places))
+    return Violation(rule, event.event_type, "response", machine.state.value, allowed, _open_places(machine))
 
 
 _NEEDS_CLOSED: Final = (ResponseInput.COMPLETED, ResponseInput.INCOMPLETE)
@@ -290,19 +305,29 @@ class _OutputStep:
             case e.OutputItemAdded():
                 self.item_input = ItemInput.ADDED
             case e.OutputItemDone():
-                self.item_input = ItemInput.DONE_OPEN if self.item.open_parts else ItemInput.DONE
+                self.item_input = ItemInput.DONE_OPEN if self.item.has_open_parts else ItemInput.DONE
             case e.FunctionCallArgumentsDelta():
                 self.item_input = ItemInput.ARGUMENTS_DELTA
             case e.FunctionCallArgumentsDone():
                 self.item_input = ItemInput.ARGUMENTS_DONE
             case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
-                streamed = part_kind(event.part) in _STREAMED_PARTS
-                self._find_part(PartInput.ADDED if streamed else PartInput.ADDED_WHOLE)
+                self._find_part(PartInput.ADDED if self._is_streamed(event) else PartInput.ADDED_WHOLE)
             case e.ContentPartDone() | e.ReasoningSummaryPartDone():
                 self._find_part(PartInput.DONE)
             case _:
                 self.family, given = _CONTENT[type(event)]
                 self._find_part(given)
+
+    def _is_streamed(self, event: e.ContentPartAdded | e.ReasoningSummaryPartAdded) -> bool:
+        """Whether deltas are what fills such a part of such an item."""
+        kind = part_kind(event.part)
+        return any(kind in family.parts for family in self._families())
+
+    def _families(self) -> list[_Family]:
+        """Return the kinds of content there are for such an event in an item of this kind."""
+        families = (_SUMMARY,) if isinstance(self.event, e.SummaryEvent) else (_TEXT, _REFUSAL, _REASONING)
+        item = self.item.kind
+        return [family for family in families if family.item == item or item not in _STANDARD_ITEMS]
 
     def _find_part(self, given: PartInput) -> None:
         if isinstance(self.event, e.SummaryEvent):
@@ -370,7 +395,7 @@ class _OutputStep:
             elif given in (ItemInput.ARGUMENTS_DELTA, ItemInput.ARGUMENTS_DONE):
                 if kind == "function_call" or kind not in _STANDARD_ITEMS:
                     allowed.append(given.value)
-            elif given is not ItemInput.DONE or not self.item.open_parts:
+            elif given is not ItemInput.DONE or not self.item.has_open_parts:
                 allowed.append(given.value)
         named = f"{state.value} ({kind})" if kind else state.value
         return self._found(rule, self.place, named, allowed)
@@ -378,7 +403,9 @@ class _OutputStep:
     def _part_violation(self, rule: OrderRule) -> Violation:
         assert self.part is not None
         state, kind = self.part.state, self.part.kind
-        family = next((f for f in _FAMILIES if kind in f.parts), self.family)
+        family = next((f for f in self._families() if kind in f.parts), None)
+        if family is None and kind not in _STANDARD_PARTS:
+            family = self.family
         kinds = "reasoning_summary_part" if isinstance(self.event, e.SummaryEvent) else "content_part"
         names: dict[PartInput, str | None] = {
             PartInput.ADDED: f"response.{kinds}.added",
@@ -392,8 +419,7 @@ class _OutputStep:
         return self._found(rule, f"{self.place}.{self.part_name}", named, allowed)
 
     def _found(self, rule: OrderRule, place: str, state: str, allowed: list[str]) -> Violation:
-        open_places = tuple(self.machine.open_places)
-        return Violation(rule, self.event.event_type, place, state, tuple(allowed), open_places)
+        return Violation(rule, self.event.event_type, place, state, tuple(allowed), _open_places(self.machine))
 
     def _move(self) -> None:
         """Take the step at all three machines."""
@@ -402,17 +428,18 @@ class _OutputStep:
         was = item.state
         item.state = ITEM_TABLE[was, self.item_input].state
         if isinstance(event, (e.OutputItemAdded, e.OutputItemDone)):
-            if was is ItemState.DONE and item.state is ItemState.OPEN:
+            if isinstance(event, e.OutputItemAdded):
+                # Added a second time, it is another item under the same index, and has its own parts.
                 item.content, item.summary = {}, {}
             item.kind = item_kind(event.item) or item.kind
-        elif was is ItemState.ABSENT:
+        elif was is ItemState.ABSENT or not self._fits_item():
             item.kind = self._implied_item()
         if item.state is ItemState.DONE:
-            machine.open_items.discard(event.output_index)
+            machine.open_items.pop(event.output_index, None)
             for part in (*item.content.values(), *item.summary.values()):
                 part.state = PartState.DONE
         else:
-            machine.open_items.add(event.output_index)
+            machine.open_items[event.output_index] = None
         machine.items[event.output_index] = item
         if self.part is not None:
             self._move_part(self.part)
@@ -421,11 +448,10 @@ class _OutputStep:
         event = self.event
         if isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded)):
             part.kind = part_kind(event.part)
-        elif part.state is PartState.ABSENT:
-            if isinstance(event, (e.ContentPartDone, e.ReasoningSummaryPartDone)):
-                part.kind = part_kind(event.part)
-            elif self.family is not None:
-                part.kind = self.family.part
+        elif isinstance(event, (e.ContentPartDone, e.ReasoningSummaryPartDone)):
+            part.kind = part.kind or part_kind(event.part)
+        elif self.family is not None and (part.state is PartState.ABSENT or not self._fits_part()):
+            part.kind = self.family.part
         part.state = PART_TABLE[part.state, self.part_input].state
         if isinstance(event, e.SummaryEvent):
             self.item.summary[event.summary_index] = part

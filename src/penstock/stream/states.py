@@ -12,6 +12,7 @@ reader refuse a step that breaks a rule, the linter reports it; the tables do no
     item         ABSENT ── added ──> OPEN ── done ──> DONE
                                        └─ arguments ──> ARGUMENTS ──> ARGUMENTS_DONE ── done ──┘
     part         ABSENT ── added ──> OPEN ── <content>.done ──> CONTENT_DONE ── done ──> DONE
+                   └─ added, nothing to stream ──> WHOLE ── done ──────────────────────────┘
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class PartState(Enum):
     """Where a content part, or a part of a reasoning summary, is."""
 
     ABSENT = "absent"
+    WHOLE = "open, nothing streamed"
     OPEN = "open"
     CONTENT_DONE = "open, content done"
     DONE = "done"
@@ -127,7 +129,7 @@ class PartInput(Enum):
     """What an event means to its part."""
 
     ADDED = "part added"
-    ADDED_WHOLE = "part added (nothing to stream)"
+    ADDED_WHOLE = "part added (no deltas expected)"
     DELTA = "delta"
     ANNOTATION = "annotation"
     CONTENT_DONE = "content done"
@@ -226,16 +228,17 @@ def _item_table() -> Mapping[tuple[ItemState, ItemInput], Cell[ItemState]]:
             i.DONE_OPEN: Cell(s.DONE, r.PART_DONE_ABSENT),
         },
         s.ARGUMENTS: {
-            i.ADDED: Cell(s.ARGUMENTS, r.ITEM_NOT_ADDED),
-            i.CONTENT: Cell(s.ARGUMENTS, r.WRONG_CONTENT_FOR_PART),
+            i.ADDED: Cell(s.OPEN, r.ITEM_NOT_ADDED),
+            # A function call has no parts, but that is for its kind to say: an extension's own item may have both.
+            i.CONTENT: Cell(s.ARGUMENTS),
             i.ARGUMENTS_DELTA: Cell(s.ARGUMENTS),
             i.ARGUMENTS_DONE: Cell(s.ARGUMENTS_DONE),
             i.DONE: Cell(s.DONE, r.CONTENT_DONE_ABSENT),
             i.DONE_OPEN: Cell(s.DONE, r.PART_DONE_ABSENT),
         },
         s.ARGUMENTS_DONE: {
-            i.ADDED: Cell(s.ARGUMENTS_DONE, r.ITEM_NOT_ADDED),
-            i.CONTENT: Cell(s.ARGUMENTS_DONE, r.WRONG_CONTENT_FOR_PART),
+            i.ADDED: Cell(s.OPEN, r.ITEM_NOT_ADDED),
+            i.CONTENT: Cell(s.ARGUMENTS_DONE),
             i.ARGUMENTS_DELTA: Cell(s.ARGUMENTS_DONE, r.DELTA_AFTER_DONE),
             i.ARGUMENTS_DONE: Cell(s.ARGUMENTS_DONE, r.DONE_TWICE),
             i.DONE: Cell(s.DONE),
@@ -255,26 +258,34 @@ def _item_table() -> Mapping[tuple[ItemState, ItemInput], Cell[ItemState]]:
 
 def _part_table() -> Mapping[tuple[PartState, PartInput], Cell[PartState]]:
     s, i, r = PartState, PartInput, OrderRule
+    # Added a second time, it is another part under the same index: what comes next is about that one.
+    again = {i.ADDED: Cell(s.OPEN, r.PART_NOT_ADDED), i.ADDED_WHOLE: Cell(s.WHOLE, r.PART_NOT_ADDED)}
     rows: dict[PartState, dict[PartInput, Cell[PartState]]] = {
         s.ABSENT: {
             i.ADDED: Cell(s.OPEN),
-            i.ADDED_WHOLE: Cell(s.CONTENT_DONE),
+            i.ADDED_WHOLE: Cell(s.WHOLE),
             i.DELTA: Cell(s.OPEN, r.PART_NOT_ADDED),
             i.ANNOTATION: Cell(s.OPEN, r.PART_NOT_ADDED),
             i.CONTENT_DONE: Cell(s.CONTENT_DONE, r.PART_NOT_ADDED),
             i.DONE: Cell(s.DONE, r.PART_NOT_ADDED),
         },
+        s.WHOLE: {
+            **again,
+            # Which kinds take deltas is for the kind to say; of an extension's own parts we know nothing.
+            i.DELTA: Cell(s.OPEN),
+            i.ANNOTATION: Cell(s.WHOLE),
+            i.CONTENT_DONE: Cell(s.CONTENT_DONE),
+            i.DONE: Cell(s.DONE),
+        },
         s.OPEN: {
-            i.ADDED: Cell(s.OPEN, r.PART_NOT_ADDED),
-            i.ADDED_WHOLE: Cell(s.CONTENT_DONE, r.PART_NOT_ADDED),
+            **again,
             i.DELTA: Cell(s.OPEN),
             i.ANNOTATION: Cell(s.OPEN),
             i.CONTENT_DONE: Cell(s.CONTENT_DONE),
             i.DONE: Cell(s.DONE, r.CONTENT_DONE_ABSENT),
         },
         s.CONTENT_DONE: {
-            i.ADDED: Cell(s.CONTENT_DONE, r.PART_NOT_ADDED),
-            i.ADDED_WHOLE: Cell(s.CONTENT_DONE, r.PART_NOT_ADDED),
+            **again,
             i.DELTA: Cell(s.CONTENT_DONE, r.DELTA_AFTER_DONE),
             # The specification orders deltas before `<content>.done`; of annotations it says nothing.
             i.ANNOTATION: Cell(s.CONTENT_DONE),
@@ -282,8 +293,7 @@ def _part_table() -> Mapping[tuple[PartState, PartInput], Cell[PartState]]:
             i.DONE: Cell(s.DONE),
         },
         s.DONE: {
-            i.ADDED: Cell(s.DONE, r.PART_NOT_ADDED),
-            i.ADDED_WHOLE: Cell(s.DONE, r.PART_NOT_ADDED),
+            **again,
             i.DELTA: Cell(s.DONE, r.DELTA_AFTER_DONE),
             i.ANNOTATION: Cell(s.DONE, r.DELTA_AFTER_DONE),
             i.CONTENT_DONE: Cell(s.DONE, r.DONE_TWICE),
