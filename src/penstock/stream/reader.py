@@ -2,7 +2,8 @@
 
 `ResponseReader` holds the stream to the grammar: strict, it raises on a step that breaks a rule, otherwise it notes the
 step and reads on with what the event implies. No event takes away what an earlier one told: where the producer's
-closing events say less than its deltas did, the deltas stay, and `differences` tells.
+closing events say less than its deltas did, the deltas stay, and `differences` tells. Only a second response in the
+same stream begins anew.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from penstock.spec.content import (
 )
 from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.spec.response import ErrorPayload, Response
-from penstock.stream.fold import ItemDraft, PartDraft, differences
+from penstock.stream.fold import ItemDraft, PartDraft, differences, in_order, item_text
 from penstock.stream.machine import StreamMachine, StreamStateError, Violation, step
 from penstock.stream.states import ResponseState
 
@@ -55,7 +56,7 @@ class ResponseReader:
     """Reads one stream, event by event.
 
     `violations` are the steps that broke the grammar, as far as it was not strict; `error` is the payload of the last
-    `error` event; `terminal` the response as the terminal event told it; `last_sequence_number` what a client that
+    `error` event; `terminal` the response as the last terminal event told it; `last_sequence_number` what a client that
     takes the stream up again sends as `starting_after`.
     """
 
@@ -68,6 +69,7 @@ class ResponseReader:
         self.last_sequence_number: int | UnsetType = UNSET
         self._machine = StreamMachine()
         self._items: dict[int, ItemDraft] = {}
+        self._told: list[Item] = []
         self._response: Response | None = None
         self._hot_class: type | None = None
         self._hot_place: Callable[[Any], Any] = attrgetter("output_index")
@@ -81,10 +83,12 @@ class ResponseReader:
         Strict: raises StreamStateError on a step the grammar does not allow, which is then as if it had not come.
         """
         if event.__class__ is self._hot_class and self._hot_place(event) == self._hot_key:
-            self._hot_append(event.delta)  # type: ignore[union-attr]
-            if event.__class__ is e.OutputTextDelta and event.logprobs is not UNSET:
-                self._part(event).logprobs += event.logprobs
-            self.last_sequence_number = event.sequence_number
+            delta: Any = event  # only deltas are ever hot
+            self._hot_append(delta.delta)
+            if delta.__class__ is e.OutputTextDelta and delta.logprobs is not UNSET:
+                self._part(delta).logprobs += delta.logprobs
+            if event.sequence_number is not UNSET:
+                self.last_sequence_number = event.sequence_number
             return
         violation = step(self._machine, event, strict=self.strict)
         if violation is not None:
@@ -95,7 +99,7 @@ class ResponseReader:
         self._begun = True
         if event.sequence_number is not UNSET:
             self.last_sequence_number = event.sequence_number
-        self._take(event)
+        self.take(event)
         if violation is not None:
             # The next delta to the same place breaks the same rule; it is looked at again.
             self._hot_class = None
@@ -125,34 +129,33 @@ class ResponseReader:
     def response(self) -> Response | None:
         """The response as it now is, None before the first event.
 
-        Its output is what was streamed; items that only the terminal event told of are there too.
+        Its output is what was streamed; items, and the text of items, that only a terminal event told are there too.
         """
         if not self._begun:
             return None
         base = self._response if self._response is not None else _empty_response()
         output = self.output
-        if self.terminal is not None:
-            output += self.terminal.output[len(output) :]
+        for index, told in enumerate(self._told):
+            if index >= len(output):
+                output.append(told)
+            elif not item_text(output[index]) and item_text(told):
+                output[index] = told
         return replace(base, output=output)
 
     @property
     def output(self) -> list[Item]:
         """The items as they were streamed so far, in order of their `output_index`."""
-        if not self._items:
-            return []
-        if len(self._items) == max(self._items) + 1:
-            return [self._items[index].snapshot() for index in range(len(self._items))]
-        return [draft.snapshot() for _, draft in sorted(self._items.items())]
+        return [draft.snapshot() for _, first in sorted(self._items.items()) for draft in in_order(first)]
 
     @property
     def text(self) -> str:
         """The text of the answer so far."""
-        return "".join(item.text for item in self.output if isinstance(item, MessageItem))
+        return self.response.output_text if self.response is not None else ""
 
     @property
     def function_calls(self) -> list[FunctionCallItem]:
         """The calls so far; those under way have the arguments that came."""
-        return [item for item in self.output if isinstance(item, FunctionCallItem)]
+        return self.response.function_calls if self.response is not None else []
 
     def item(self, output_index: int) -> Item:
         """Return the item at `output_index` as it now is; raise KeyError where none was streamed."""
@@ -169,41 +172,57 @@ class ResponseReader:
         found = differences("output", self.output, self.terminal.output)
         return [Difference(path, streamed, said) for path, streamed, said in found]
 
-    def _take(self, event: e.ResponseStreamEvent) -> None:
-        """Put what an event tells where it belongs."""
+    def take(self, event: e.ResponseStreamEvent) -> None:
+        """Put what an event tells where it belongs, whatever the grammar says; for who asks the grammar himself."""
         match event:
             case e.ResponseEvent():
                 self._take_response(event)
             case e.ErrorEvent():
                 self.error = event.error
             case e.OutputItemAdded():
-                self._items[event.output_index] = ItemDraft(event.item)
+                self._add_item(event)
             case e.OutputItemDone():
-                self._draft(event, event.item).done = event.item
+                self._draft(event, event.item).finish(event.item)
             case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
-                self._parts(event)[_index(event)] = PartDraft(event.part)
+                self._add_part(event)
             case e.ContentPartDone() | e.ReasoningSummaryPartDone():
-                self._part(event).done = event.part
+                self._part(event).finish(event.part)
             case e.OutputTextAnnotationAdded():
                 self._part(event).annotations.append(event.annotation)
             case e.FunctionCallArgumentsDone():
-                self._draft(event).arguments_said = event.arguments
+                self._draft(event).say_arguments(event.arguments)
             case e.OutputTextDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
-                self._part(event).said = event.text
+                self._part(event).say(event.text)
             case e.RefusalDone():
-                self._part(event).said = event.refusal
+                self._part(event).say(event.refusal)
             case e.ExtensionEvent():
                 pass
             case _:
                 self._take_delta(event)
 
     def _take_response(self, event: e.ResponseEvent) -> None:
-        if isinstance(event, e.ResponseCreated):
-            self._items = {}
-            self.terminal = None
+        if isinstance(event, e.ResponseCreated) and self.terminal is not None:
+            self._items, self._told = {}, []
+            self.terminal = self.error = None
         self._response = event.response
         if event.is_terminal:
             self.terminal = event.response
+            self._told = event.response.output + self._told[len(event.response.output) :]
+
+    def _add_item(self, event: e.OutputItemAdded) -> None:
+        before = self._items.get(event.output_index)
+        if before is not None and before.is_same(event.item):
+            before.added = event.item
+        else:
+            self._items[event.output_index] = ItemDraft(event.item, before)
+
+    def _add_part(self, event: e.ContentPartAdded | e.ReasoningSummaryPartAdded) -> None:
+        parts = self._parts(event)
+        before = parts.get(_index(event))
+        if before is not None and before.is_fresh:
+            before.added = event.part
+        else:
+            parts[_index(event)] = PartDraft(event.part, before)
 
     def _take_delta(self, event: e.Event) -> None:
         """Append a delta, and remember where it went for those that follow."""
@@ -238,7 +257,7 @@ class ResponseReader:
         parts = self._parts(event)
         index = _index(event)
         if index not in parts:
-            parts[index] = PartDraft(_implied_part(event))
+            parts[index] = PartDraft(implied_part(event))
         return parts[index]
 
 
@@ -259,7 +278,8 @@ def _implied_item(event: e.ItemEvent) -> Item:
     return ExtensionItem(fields=NOTHING)
 
 
-def _implied_part(event: e.ContentEvent | e.SummaryEvent) -> Content:
+def implied_part(event: e.ContentEvent | e.SummaryEvent) -> Content:
+    """Return the part, still empty, that must have been added for such an event to come."""
     match event:
         case e.ContentPartDone() | e.ReasoningSummaryPartDone():
             return event.part
