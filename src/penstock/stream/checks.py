@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
+from msgspec import UNSET, Struct
 
+from penstock.spec.base import NOTHING, Extra, SpecObject, UnknownObject
 from penstock.spec.content import LogProb
 from penstock.spec.response import InputTokensDetails, OutputTokensDetails, ResponseUsage
 from penstock.stream.fold import whole_text
 from penstock.stream.machine import StreamStateError
 from penstock.stream.output import Usage
 
-__all__ = ["checked_json", "checked_logprobs", "json_text", "response_usage", "split_text"]
+__all__ = ["checked", "checked_json", "checked_logprobs", "checked_text", "json_text", "response_usage", "split_text"]
+
+StructT = TypeVar("StructT", bound=Struct)
 
 LEAST_LOGPROB = -9999.0
 """What minus infinity is written as: JSON has no infinity, and this is the figure providers use for it."""
+
+
+def checked_text(text: object, what: str) -> str:
+    """Return `text`; raise StreamStateError, saying `what` it was for, where it is no string."""
+    if not isinstance(text, str):
+        raise StreamStateError(f"{what}: {text!r} is no text")
+    return text
 
 
 def split_text(text: str) -> tuple[str, str]:
@@ -29,19 +40,58 @@ def split_text(text: str) -> tuple[str, str]:
     return whole_text(text[: len(text) - len(rest)]), rest
 
 
+def checked(value: StructT, path: str) -> StructT:
+    """Return an object of the specification as it can be sent.
+
+    Its texts are whole, minus infinity is `LEAST_LOGPROB`, and nothing in `extra` speaks against its fields: a tolerant
+    reading keeps there what had the wrong type. Raises StreamStateError, with the path, for what JSON cannot hold.
+    """
+    if isinstance(value, UnknownObject):
+        checked_json(value.fields, path)
+        return value
+    changed: dict[str, Any] = {}
+    for field in value.__struct_fields__:
+        old = getattr(value, field)
+        new = _checked_extra(value, path) if field == "extra" else _checked_value(old, f"{path}.{field}")
+        if new is not old:
+            changed[field] = new
+    return msgspec.structs.replace(value, **changed) if changed else value
+
+
+def _checked_value(value: object, path: str) -> object:
+    match value:
+        case str():
+            return whole_text(value)
+        case float():
+            return _finite(value, path)
+        case list():
+            old = cast("list[object]", value)
+            entries = [_checked_value(entry, f"{path}[{index}]") for index, entry in enumerate(old)]
+            same = all(new is was for new, was in zip(entries, old, strict=True))
+            return old if same else entries
+        case SpecObject():
+            return checked(value, path)
+        case dict():
+            checked_json(cast("dict[str, object]", value), path)
+            return cast("dict[str, object]", value)
+        case _:
+            return value
+
+
+def _checked_extra(value: Struct, path: str) -> Extra:
+    """Return the `extra` of an object without what its own fields tell."""
+    extra: Extra = getattr(value, "extra", NOTHING)
+    known = {*value.__struct_encode_fields__, value.__struct_config__.tag_field}
+    kept = {key: entry for key, entry in extra.items() if key not in known and entry is not UNSET}
+    checked_json(kept, path)
+    if len(kept) == len(extra):
+        return extra
+    return Extra(kept) if kept else NOTHING
+
+
 def checked_logprobs(logprobs: list[LogProb] | None) -> list[LogProb] | None:
-    """Return `logprobs` with minus infinity as `LEAST_LOGPROB`; raise StreamStateError for what is no number."""
-    if logprobs is None:
-        return None
-    checked: list[LogProb] = []
-    for index, entry in enumerate(logprobs):
-        top = [
-            msgspec.structs.replace(other, logprob=_finite(other.logprob, f"logprobs[{index}].top_logprobs[{n}]"))
-            for n, other in enumerate(entry.top_logprobs)
-        ]
-        value = _finite(entry.logprob, f"logprobs[{index}]")
-        checked.append(msgspec.structs.replace(entry, logprob=value, top_logprobs=top))
-    return checked
+    """Return `logprobs` as they can be sent; None where there are none. Raises StreamStateError as `checked` does."""
+    return [checked(entry, f"logprobs[{index}]") for index, entry in enumerate(logprobs)] if logprobs else None
 
 
 def _finite(value: float, path: str) -> float:
@@ -49,11 +99,18 @@ def _finite(value: float, path: str) -> float:
         return value
     if value < 0:
         return LEAST_LOGPROB
-    raise StreamStateError(f"{path}.logprob: {value} is no JSON number")
+    raise StreamStateError(f"{path}: {value} is no JSON number")
 
 
 def checked_json(value: object, path: str) -> None:
     """Raise StreamStateError, with its path, for anything in `value` that JSON cannot hold."""
+    try:
+        _check_json(value, path)
+    except RecursionError:
+        raise StreamStateError(f"{path}: nested too deeply, or holds itself") from None
+
+
+def _check_json(value: object, path: str) -> None:
     match value:
         case None | bool() | int():
             pass
@@ -64,13 +121,13 @@ def checked_json(value: object, path: str) -> None:
             if not math.isfinite(value):
                 raise StreamStateError(f"{path}: {value} is no JSON number")
         case list() | tuple():
-            for index, entry in enumerate(value):
-                checked_json(entry, f"{path}[{index}]")
+            for index, entry in enumerate(cast("Sequence[object]", value)):
+                _check_json(entry, f"{path}[{index}]")
         case Mapping():
-            for key, entry in value.items():
-                if not isinstance(key, str):
-                    raise StreamStateError(f"{path}: the key {key!r} is no string")
-                checked_json(entry, f"{path}.{key}")
+            for key, entry in cast("Mapping[object, object]", value).items():
+                if not isinstance(key, str) or whole_text(key) != key:
+                    raise StreamStateError(f"{path}: the key {key!r} is no string that JSON can hold")
+                _check_json(entry, f"{path}.{key}")
         case _:
             raise StreamStateError(f"{path}: {type(value).__name__} is no JSON value")
 
@@ -80,8 +137,7 @@ def json_text(arguments: str | Mapping[str, object]) -> str:
     if isinstance(arguments, str):
         return arguments
     checked_json(arguments, "arguments")
-    plain: Any = dict(arguments)
-    return msgspec.json.encode(plain).decode()
+    return msgspec.json.encode(arguments, enc_hook=dict).decode()
 
 
 def response_usage(usage: Usage | None) -> ResponseUsage:

@@ -17,8 +17,9 @@ from penstock.spec.content import (
     RefusalContent,
     SummaryTextContent,
 )
+from penstock.stream.fold import TextBuffer
 
-__all__ = ["REASONING", "REFUSAL", "SUMMARY", "TEXT", "ContentKind", "OpenItem", "OpenPart"]
+__all__ = ["RAW_SUMMARY", "REASONING", "REFUSAL", "SUMMARY", "TEXT", "ContentKind", "OpenItem", "OpenPart"]
 
 
 class ContentKind(Struct, frozen=True):
@@ -34,7 +35,7 @@ class ContentKind(Struct, frozen=True):
 class OpenPart:
     """A part that takes deltas. `pending` is half a surrogate pair whose other half is still to come."""
 
-    __slots__ = ("annotations", "index", "item_id", "kind", "output_index", "pending", "streamed")
+    __slots__ = ("annotations", "index", "item_id", "kind", "output_index", "pending")
 
     def __init__(self, kind: ContentKind, item: OpenItem, index: int) -> None:
         """Open part `index` of `item`."""
@@ -44,8 +45,6 @@ class OpenPart:
         self.index = index
         self.annotations = 0
         self.pending = ""
-        self.streamed = False
-        """Whether a delta was sent."""
 
 
 class OpenItem:
@@ -59,6 +58,7 @@ class OpenItem:
         "finished",
         "id",
         "index",
+        "is_cut",
         "pending",
         "status",
         "summaries",
@@ -75,9 +75,11 @@ class OpenItem:
         self.contents = 0
         self.summary: OpenPart | None = None
         self.summaries = 0
-        self.encrypted = ""
+        self.encrypted = TextBuffer()
         self.call_id = ""
         self.pending = ""
+        self.is_cut = False
+        """Whether it came incomplete from elsewhere, and is not finished."""
         self.finished = False
         self.status = "completed"
         """The status its done event will tell."""
@@ -136,4 +138,8 @@ REFUSAL: Final = ContentKind("refusal", RefusalContent(refusal=""), _refusal_del
 REASONING: Final = ContentKind("reasoning", ReasoningTextContent(text=""), _reasoning_delta, _reasoning_done)
 SUMMARY: Final = ContentKind(
     "reasoning summary", SummaryTextContent(text=""), _summary_delta, _summary_done, is_summary=True
+)
+# Raw reasoning that is shown as a summary. A kind of its own, so that the two never run together in one part.
+RAW_SUMMARY: Final = ContentKind(
+    "reasoning as summary", SummaryTextContent(text=""), _summary_delta, _summary_done, is_summary=True
 )

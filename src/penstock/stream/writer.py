@@ -1,26 +1,34 @@
-"""The writer: output in, a stream that cannot be wrong out. The only place that numbers, indexes and names.
+"""The writer: output in, a stream that cannot be wrong out.
 
-`ResponseWriter` turns what a model says into events. Each event goes through a strict `ResponseReader` of the writer's
-own before it is emitted: so every step is in the grammar, and the response in the terminal event is the fold of the
-events that were sent. Nothing is held back but `output_item.done`, which waits for the items before it.
+`ResponseWriter` knows what a model can say and what the end of it calls for; how an item becomes events is in
+`penstock.stream.item_writer`. Nothing is held back but `output_item.done`, which waits for the items before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from penstock.spec import events as e
 from penstock.spec.base import Extra, is_extension_name
-from penstock.spec.content import Content, ExtensionContent, LogProb, OutputTextContent, RefusalContent
+from penstock.spec.content import (
+    Content,
+    LogProb,
+    OutputTextContent,
+    ReasoningTextContent,
+    RefusalContent,
+    SummaryTextContent,
+    TextContent,
+)
 from penstock.spec.items import (
+    CompactionItem,
     ExtensionItem,
     FunctionCallItem,
-    Item,
+    FunctionCallOutputItem,
     MessageItem,
     ReasoningItem,
 )
@@ -28,13 +36,13 @@ from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload, IncompleteDetails, Response, ResponseError
 from penstock.stream import open_items as kinds
 from penstock.stream import output as o
-from penstock.stream.checks import checked_json, checked_logprobs, json_text, response_usage, split_text
+from penstock.stream.checks import checked, checked_json, checked_logprobs, checked_text, json_text, response_usage
 from penstock.stream.echo import new_response
-from penstock.stream.emitters import StreamEventEmitter
-from penstock.stream.fold import part_text
+from penstock.stream.emitter import StreamEventEmitter
+from penstock.stream.fold import part_text, whole_text, with_text
+from penstock.stream.item_writer import ItemWriter
 from penstock.stream.machine import StreamStateError
-from penstock.stream.open_items import ContentKind, OpenItem, OpenPart
-from penstock.stream.reader import ResponseReader
+from penstock.stream.open_items import ContentKind, OpenItem
 from penstock.stream.states import ResponseState
 
 __all__ = ["ResponseWriter", "WriterOptions"]
@@ -46,6 +54,11 @@ _PRODUCER_BROKE = ErrorPayload(
     message="The server had an error while producing this response.",
     param=None,
 )
+_WHOLE_STOPS: Final = frozenset({"stop", "tool_calls"})
+_CUT_ITEM: Final = "max_output_tokens"
+"""Why a response is incomplete whose last item is, where nobody said why (spec: "Items are state machines")."""
+_ROLES: Final = ("assistant", "user", "system", "developer", "tool", "critic", "discriminator", "unknown")
+_PHASES: Final = ("commentary", "final_answer")
 
 
 class WriterOptions(Struct, frozen=True, kw_only=True):
@@ -61,12 +74,15 @@ class WriterOptions(Struct, frozen=True, kw_only=True):
     extensions: bool = True
 
 
-class ResponseWriter:
+class ResponseWriter(ItemWriter):
     """Writes one response as a stream of events.
 
     Call `start`, then `send` for everything the model says, then `finish`; or use it as a context manager, which does
     the first and the last, and fails the response when its body raises. Any misuse raises StreamStateError and leaves
     the stream as it was.
+
+    What the emitter raises goes to the caller. The stream has moved on then: the event the emitter was given counts as
+    emitted, and those behind it are emitted by the next call, be it `finish` a second time.
     """
 
     def __init__(
@@ -85,29 +101,16 @@ class ResponseWriter:
         `ids` returns a new id for a prefix (`resp`, `msg`, `fc`, `call`, `rs` ...), never the same twice; `clock` the
         time in Unix seconds. `request` is repeated in the response. `response_id`: where it is known already.
         """
-        self._emitter = emitter
-        self._ids = ids
+        response = new_response(id=response_id or ids("resp"), created_at=int(clock()), model=model, request=request)
+        super().__init__(emitter, ids=ids, response=response)
         self._clock = clock
         self._options = options or WriterOptions()
-        self._reader = ResponseReader(strict=True)
-        self._response = new_response(
-            id=response_id or ids("resp"), created_at=int(clock()), model=model, request=request
-        )
-        self._number = 0
-        self._items: list[OpenItem] = []
-        self._next_done = 0
-        self._used_ids: set[str] = set()
-        self._message: OpenItem | None = None
-        self._reasoning: OpenItem | None = None
         self._calls: dict[str, OpenItem] = {}
         self._last_call: OpenItem | None = None
+        self._hot_call: str | None = None
         self._phase: str | None = None
         self._usage: o.Usage | None = None
         self._stop = "stop"
-        self._hot: type | None = None
-        self._hot_call: str | None = None
-        self._hot_send: Callable[[int, str], None] = _nowhere
-        self._hot_append: Callable[[str], object] = str.__len__
         self.left_out: dict[str, int] = {}
         """How much was left out because of the options: name of the output class to how often."""
 
@@ -129,81 +132,67 @@ class ResponseWriter:
     def start(self, *, queued: bool = False) -> None:
         """Emit `response.created` and `response.in_progress`; queued: `response.queued` in place of the latter.
 
-        A queued response goes on to be in progress when the first output is sent.
+        A queued response goes on to be in progress when its first item begins, or at its end.
         """
-        if self.state is not ResponseState.NEW:
-            raise StreamStateError(f"start() was called before: the response is {self.state.value}")
-        status = "queued" if queued else "in_progress"
-        response = replace(self._response, status=status)
+        if self.is_started:
+            raise StreamStateError(f"start() is not possible a second time: the response is {self.state.value}")
+        response = replace(self._response, status="queued" if queued else "in_progress")
         self._emit(e.ResponseCreated(response=response))
-        if queued:
-            self._emit(e.ResponseQueued(response=response))
-        else:
-            self._emit(e.ResponseInProgress(response=response))
+        self._emit(e.ResponseQueued(response=response) if queued else e.ResponseInProgress(response=response))
+        self._deliver()
 
     def send(self, output: o.Output) -> None:
         """Write what the model said. Raises StreamStateError where it makes no sense at this point."""
         # Text after text is what nearly every call is: the grammar lets a delta follow a delta, so all that is left to
-        # do is to number, emit and keep it.
+        # do is to number, keep and emit it.
         kind = output.__class__
         if kind is self._hot or (kind is str and self._hot is o.Text):
-            text: str
-            if isinstance(output, str):
-                text = output
-            elif isinstance(output, o.Arguments):
-                text = output.delta if output.call is None or output.call == self._hot_call else ""
-            elif isinstance(output, o.Text):
-                text = output.text if output.logprobs is None else ""
+            said: Any = output
+            if kind is str:
+                text = said
+            elif kind is o.Text:
+                text = said.text if said.logprobs is None else ""
+            elif kind is o.Arguments:
+                text = said.delta if said.call is None or said.call == self._hot_call else ""
             else:
-                text = output.text  # type: ignore[union-attr]  # only what streams text is ever hot
-            if text and (text.isascii() or _is_clean(text)):
+                text = said.text
+            if text.__class__ is str and text and (text.isascii() or _is_clean(text)):
                 number = self._number
-                self._hot_send(number, text)
-                self._hot_append(text)
                 self._number = number + 1
+                self._hot_append(text)
+                self._hot_send(number, text)
                 return
-        self._begin(output)
-        self._say(output)
+        self._begin(f"send({_named(output)})")
+        try:
+            self._say(output)
+        finally:
+            self._deliver()
 
     def finish(self) -> None:
         """End the stream with the terminal event that what was said calls for.
 
-        `response.incomplete` where the model stopped for any reason but its own, `response.completed` otherwise.
-        After a `Failure` the stream has ended already, and nothing happens.
+        `response.incomplete` where the model stopped for any reason but its own, or its last item is incomplete;
+        `response.completed` otherwise. After a `Failure` the stream has ended already, and nothing happens.
         """
-        if self.state is ResponseState.FAILED:
+        if self.state is ResponseState.FAILED or (self.state.is_terminal and self._outbox):
+            self._deliver()
             return
-        self._begin("the end")
-        self._settle()
-        if self._stop in ("stop", "tool_calls"):
-            self._finish_completed()
-        else:
-            self._finish_incomplete(self._stop)
+        self._begin("finish()")
+        reason = "" if self._stop in _WHOLE_STOPS else self._stop
+        if not reason and self._items and self._items[-1].is_cut:
+            reason = _CUT_ITEM
+        self._end(reason)
 
     def incomplete(self, reason: str = "max_output_tokens") -> None:
         """End the stream early: the open item becomes incomplete, and the response with it."""
-        self._begin("the end")
-        self._stop = reason
-        self.finish()
+        self._begin("incomplete()")
+        self._end(reason)
 
     def fail(self, error: ErrorPayload) -> None:
         """End the stream with an `error` event and `response.failed`. What is open stays as it is."""
-        self._begin("a failure", progress=False)
-        for item in self._items:
-            self._flush_pending(item)
-        self._settle()
-        for item in self._items[self._next_done :]:
-            if item.finished:
-                self._emit_item_done(item)
-        self._emit(e.ErrorEvent(error=error))
-        code = error.code or error.type
-        response = replace(
-            self.response,
-            status="failed",
-            error=ResponseError(code=code, message=error.message),
-            usage=response_usage(self._usage) if self._usage is not None else None,
-        )
-        self._emit(e.ResponseFailed(response=response))
+        self._begin("fail()")
+        self._fail(error)
+        self._deliver()
 
     def __enter__(self) -> Self:
         """Start the stream, if nobody has."""
@@ -222,28 +211,59 @@ class ResponseWriter:
             return
         if error is None:
             self.finish()
-        else:
+            return
+        try:
             self.fail(_PRODUCER_BROKE)
+        except Exception as second:  # noqa: BLE001 - the body's own exception is the one to go on, and tells of this one
+            error.add_note(f"The response could not be ended either: {second!r}")
 
-    # Everything below is one step of the way from an output to its events.
+    # The end.
 
-    def _begin(self, output: o.Output, *, progress: bool = True) -> None:
-        """Refuse what cannot be said now; let a queued response begin."""
-        state = self.state
-        if state is ResponseState.NEW:
-            raise StreamStateError(f"{_named(output)} came before start(): call start() first")
-        if state.is_terminal:
-            raise StreamStateError(f"{_named(output)} came after the end: the response is {state.value}")
-        if progress and state is ResponseState.QUEUED:
-            self._emit(e.ResponseInProgress(response=replace(self._response, status="in_progress")))
+    def _begin(self, asked: str) -> None:
+        """Refuse what comes before the beginning or after the end."""
+        if not self.is_started:
+            raise StreamStateError(f"{asked} is not possible yet: call start() first")
+        if self.state.is_terminal:
+            raise StreamStateError(f"{asked} is not possible any more: the response is {self.state.value}")
 
-    def _emit(self, event: e.ResponseStreamEvent) -> None:
-        """Number an event, hold it to the grammar, and send it on its way."""
-        event = replace(event, sequence_number=self._number)
-        self._reader.feed(event)
-        self._number += 1
-        if self._emitter is not None:
-            self._emitter.emit(event)
+    def _end(self, reason: str) -> None:
+        """Finish what is open and the response: incomplete for `reason`, completed where that is empty."""
+        self._progress()
+        self._message = self._reasoning = None
+        for item in self._items:
+            if not item.finished:
+                # Only the last item may be incomplete (spec: "Items are state machines").
+                is_last = item.index == len(self._items) - 1
+                item.status = "incomplete" if reason and is_last else "completed"
+                self._finish_item(item)
+        usage = response_usage(self._usage)
+        if reason:
+            details = IncompleteDetails(reason=whole_text(reason))
+            response = replace(self.response, status="incomplete", incomplete_details=details, usage=usage)
+            self._emit(e.ResponseIncomplete(response=response))
+        else:
+            now = int(self._clock())
+            response = replace(self.response, status="completed", completed_at=now, usage=usage)
+            self._emit(e.ResponseCompleted(response=response))
+        self._deliver()
+
+    def _fail(self, error: ErrorPayload) -> None:
+        error = checked(error, "error")
+        for item in self._items:
+            self._flush_pending(item)
+        for item in self._items[self._next_done :]:
+            if item.finished:
+                self._emit_item_done(item)
+        self._emit(e.ErrorEvent(error=error))
+        response = replace(
+            self.response,
+            status="failed",
+            error=ResponseError(code=error.code or error.type, message=error.message),
+            usage=response_usage(self._usage) if self._usage is not None else None,
+        )
+        self._emit(e.ResponseFailed(response=response))
+
+    # Everything below is what becomes of an output. What can be wrong with it is found before anything is emitted.
 
     def _say(self, output: o.Output) -> None:
         match output:
@@ -256,13 +276,12 @@ class ResponseWriter:
             case o.Annotated():
                 self._say_annotation(output)
             case o.Reasoning():
-                kind = kinds.SUMMARY if self._options.reasoning == "summary" else kinds.REASONING
+                kind = kinds.RAW_SUMMARY if self._options.reasoning == "summary" else kinds.REASONING
                 self._say_reasoning(kind, output.text, output)
             case o.ReasoningSummary():
                 self._say_reasoning(kinds.SUMMARY, output.text, output)
             case o.EncryptedReasoning():
-                if not self._leave_out(output, when=self._options.reasoning == "off"):
-                    self._open_reasoning().encrypted += output.data
+                self._say_encrypted(output)
             case o.FunctionCall():
                 if not self._leave_out(output, when=not self._options.tool_calls):
                     self._say_call(output)
@@ -270,23 +289,23 @@ class ResponseWriter:
                 if not self._leave_out(output, when=not self._options.tool_calls):
                     self._say_arguments(output)
             case o.NewMessage():
-                self._finish_current()
-                self._phase = output.phase
+                self._say_new_message(output)
             case o.NewPart():
-                self._new_part()
+                self._say_new_part()
             case o.ReadyItem():
-                self._say_item(output.item)
+                self._say_item(output)
             case o.Extension():
                 if not self._leave_out(output, when=not self._options.extensions):
                     self._say_extension(output)
             case o.Usage():
+                checked_json(output.extra, "usage")
                 self._usage = output
             case o.Done():
                 self._say_done(output)
             case o.Stop():
                 self._stop = output.reason
             case o.Failure():
-                self.fail(output.error)
+                self._fail(output.error)
             case _:
                 raise StreamStateError(
                     f"{output!r} is nothing a model can say; expected a str or an object of penstock.stream.output"
@@ -294,268 +313,105 @@ class ResponseWriter:
 
     def _leave_out(self, output: o.Output, *, when: bool) -> bool:
         if when:
-            name = type(output).__name__
+            name = _named(output)
             self.left_out[name] = self.left_out.get(name, 0) + 1
         return when
 
-    # Items.
+    # Messages.
 
-    def _new_id(self, prefix: str, wanted: str = "") -> str:
-        """Return `wanted` if it is free, or else a new id."""
-        found = wanted if wanted and wanted not in self._used_ids else self._ids(prefix)
-        if found in self._used_ids:
-            raise StreamStateError(f"ids({prefix!r}) returned {found!r} a second time; an id names one thing")
-        self._used_ids.add(found)
-        return found
-
-    def _add(self, prefix: str, item: Item, wanted_id: str = "") -> OpenItem:
-        """Add `item` to the output, under an id of its own."""
-        open_item = OpenItem(prefix, self._new_id(prefix, wanted_id), len(self._items))
-        if isinstance(item, ExtensionItem):
-            added: Item = ExtensionItem(fields=Extra({**item.fields, "id": open_item.id}))
-        else:
-            added = replace(item, id=open_item.id)
-        self._hot = None
-        self._emit(e.OutputItemAdded(output_index=open_item.index, item=added))
-        self._items.append(open_item)
-        return open_item
+    def _say_text(self, kind: ContentKind, text: str, logprobs: list[LogProb] | None, output_class: type) -> None:
+        if not checked_text(text, output_class.__name__) and not logprobs:
+            return  # An empty piece says nothing; it does not even begin a message.
+        message = self._open_message()
+        self._delta(message, self._part(message, kind), text, logprobs, output_class)
 
     def _open_message(self) -> OpenItem:
         if self._message is None:
-            self._finish_current()
-            phase, self._phase = self._phase, None
-            item = MessageItem(id="", status="in_progress", role="assistant", content=[], phase=phase or UNSET)
+            phase = self._phase or UNSET
+            item = MessageItem(id="", status="in_progress", role="assistant", content=[], phase=phase)
             self._message = self._add("msg", item)
+            self._phase = None
         return self._message
 
-    def _open_reasoning(self) -> OpenItem:
-        if self._reasoning is None:
-            self._finish_current()
-            item = ReasoningItem(id="", summary=[], status="in_progress")
-            self._reasoning = self._add("rs", item)
-        return self._reasoning
+    def _say_annotation(self, output: o.Annotated) -> None:
+        annotation = checked(output.annotation, "annotation")
+        self._annotation(self._open_message(), annotation)
 
-    def _finish_current(self) -> None:
-        """Finish the open message or reasoning item: the model went on to something else."""
-        current = self._message or self._reasoning
-        self._message = self._reasoning = None
-        if current is not None:
-            self._finish_item(current)
+    def _say_new_message(self, output: o.NewMessage) -> None:
+        if output.phase is not None and output.phase not in _PHASES:
+            raise StreamStateError(f"NewMessage: the phase {output.phase!r} is none of {', '.join(_PHASES)}")
+        self._finish_current()
+        self._phase = output.phase
 
-    def _finish_item(self, item: OpenItem) -> None:
-        """Close what is open in an item, and send its done event as soon as its turn comes."""
-        self._hot = None
-        self._flush_pending(item)
-        self._close_parts(item)
-        if item.type == "fc":
-            self._finish_arguments(item)
-        item.finished = True
-        self._settle()
-
-    def _settle(self) -> None:
-        """Send the done events whose turn has come: in the order of their output index."""
-        while self._next_done < len(self._items) and self._items[self._next_done].finished:
-            self._emit_item_done(self._items[self._next_done])
-            self._next_done += 1
-
-    def _emit_item_done(self, item: OpenItem) -> None:
-        done = self._reader.item(item.index)
-        if isinstance(done, ExtensionItem):
-            done = ExtensionItem(fields=Extra({**done.fields, "status": item.status}))
-        elif isinstance(done, ReasoningItem) and item.encrypted:
-            done = replace(done, status=item.status, encrypted_content=item.encrypted)
-        else:
-            done = replace(done, status=item.status)
-        self._emit(e.OutputItemDone(output_index=item.index, item=done))
-
-    # Parts.
-
-    def _say_text(self, kind: ContentKind, text: str, logprobs: list[LogProb] | None, output_class: type) -> None:
-        if not text and not logprobs:
-            return  # An empty piece says nothing; it does not even begin a message.
-        message = self._open_message()
-        self._say_delta(message, self._part(message, kind), text, logprobs, output_class)
-
-    def _say_reasoning(self, kind: ContentKind, text: str, output: o.Output) -> None:
-        if not text or self._leave_out(output, when=self._options.reasoning == "off"):
-            return
-        item = self._open_reasoning()
-        self._say_delta(item, self._part(item, kind), text, None, type(output))
-
-    def _part(self, item: OpenItem, kind: ContentKind) -> OpenPart:
-        """Return the open part of `item` for this kind of content; open it where there is none."""
-        part = item.summary if kind.is_summary else item.content
-        if part is not None and part.kind is kind:
-            return part
-        if part is not None:
-            self._flush_pending(item)
-            self._close_part(item, part)
-        return self._open_part(item, kind, kind.empty)
-
-    def _open_part(self, item: OpenItem, kind: ContentKind, empty: Content) -> OpenPart:
-        self._hot = None
-        if kind.is_summary:
-            part = OpenPart(kind, item, item.summaries)
-            self._emit(
-                e.ReasoningSummaryPartAdded(
-                    item_id=item.id, output_index=item.index, summary_index=part.index, part=empty
-                )
-            )
-            item.summary, item.summaries = part, item.summaries + 1
-        else:
-            part = OpenPart(kind, item, item.contents)
-            self._emit(
-                e.ContentPartAdded(item_id=item.id, output_index=item.index, content_index=part.index, part=empty)
-            )
-            item.content, item.contents = part, item.contents + 1
-        return part
-
-    def _say_delta(
-        self,
-        item: OpenItem,
-        part: OpenPart,
-        text: str,
-        logprobs: list[LogProb] | None,
-        output_class: type | None,
-    ) -> None:
-        """Send a delta, and make ready for the next to the same place."""
-        delta, part.pending = split_text(part.pending + text)
-        self._hot = None
-        if not delta and not logprobs:
-            return
-        event = part.kind.delta(part, delta, logprobs)
-        self._emit(event)
-        if part.pending or logprobs:
-            return
-        draft = self._reader.draft(item.index)
-        parts = draft.summary if part.kind.is_summary else draft.content
-        self._heat(output_class, event, parts[part.index].streamed.append)
-
-    def _heat(self, output_class: type | None, event: e.DeltaEvent, append: Callable[[str], object]) -> None:
-        self._hot = output_class
-        self._hot_append = append
-        self._hot_send = self._emitter.deltas(event) if self._emitter is not None else _nowhere
-
-    def _flush_pending(self, item: OpenItem) -> None:
-        """Send half a surrogate pair whose other half never came, as U+FFFD."""
-        for part in (item.content, item.summary):
-            if part is not None and part.pending:
-                part.pending = ""
-                self._emit(part.kind.delta(part, "\ufffd", None))
-        if item.pending:
-            item.pending = ""
-            self._emit(_arguments_delta(item, "\ufffd"))
-
-    def _close_parts(self, item: OpenItem) -> None:
-        for part in (item.summary, item.content):
-            if part is not None:
-                self._close_part(item, part)
-
-    def _close_part(self, item: OpenItem, part: OpenPart) -> None:
-        """Send the done events of a part."""
-        self._hot = None
-        draft = self._reader.draft(item.index)
-        if part.kind.is_summary:
-            growing, item.summary = draft.summary[part.index], None
-        else:
-            growing, item.content = draft.content[part.index], None
-        self._emit(part.kind.done(part, growing.text, growing.logprobs))
-        if part.kind.is_summary:
-            self._emit(
-                e.ReasoningSummaryPartDone(
-                    item_id=item.id, output_index=item.index, summary_index=part.index, part=growing.snapshot()
-                )
-            )
-        else:
-            self._emit(
-                e.ContentPartDone(
-                    item_id=item.id, output_index=item.index, content_index=part.index, part=growing.snapshot()
-                )
-            )
-
-    def _new_part(self) -> None:
+    def _say_new_part(self) -> None:
         current = self._message or self._reasoning
         if current is not None:
             self._flush_pending(current)
             self._close_parts(current)
 
-    def _say_annotation(self, output: o.Annotated) -> None:
-        message = self._open_message()
-        part = self._part(message, kinds.TEXT)
-        self._emit(
-            e.OutputTextAnnotationAdded(
-                item_id=message.id,
-                output_index=message.index,
-                content_index=part.index,
-                annotation_index=part.annotations,
-                annotation=output.annotation,
-            )
-        )
-        part.annotations += 1
+    # Reasoning.
+
+    def _say_reasoning(self, kind: ContentKind, text: str, output: o.Output) -> None:
+        if not checked_text(text, _named(output)) or self._leave_out(output, when=self._options.reasoning == "off"):
+            return
+        item = self._open_reasoning()
+        self._delta(item, self._part(item, kind), text, None, type(output))
+
+    def _say_encrypted(self, output: o.EncryptedReasoning) -> None:
+        data = checked_text(output.data, _named(output))
+        if data and not self._leave_out(output, when=self._options.reasoning == "off"):
+            self._open_reasoning().encrypted.append(data)
+
+    def _open_reasoning(self) -> OpenItem:
+        if self._reasoning is None:
+            self._reasoning = self._add("rs", ReasoningItem(id="", summary=[], status="in_progress"))
+        return self._reasoning
 
     # Calls.
 
     def _say_call(self, call: o.FunctionCall) -> None:
-        if not call.name:
-            raise StreamStateError("a FunctionCall needs the name of the function")
-        self._finish_current()
+        arguments = None if call.arguments is None else json_text(call.arguments)
         item = self._add_call(call.name, call.call_id or "", "")
-        if call.key is not None:
-            self._calls[call.key] = item
-        if call.call_id is not None:
-            self._calls[call.call_id] = item
-        self._calls[item.call_id] = item
-        self._last_call = item
-        if call.arguments is not None:
-            self._say_whole_arguments(item, json_text(call.arguments))
+        for name in (call.key, call.call_id):
+            if name is not None:
+                self._calls[name] = item
+        if arguments is not None:
+            self._arguments_delta(item, arguments)
             self._finish_item(item)
 
-    def _add_call(self, name: str, call_id: str, wanted_id: str, extra: Extra | None = None) -> OpenItem:
-        call_id = self._new_id("call", call_id)
-        item = FunctionCallItem(id="", call_id=call_id, name=name, arguments="", status="in_progress")
-        if extra:
-            item = replace(item, extra=extra)
+    def _add_call(self, name: str, call_id: str, wanted_id: str, like: FunctionCallItem | None = None) -> OpenItem:
+        """Begin a call; two calls of a response never share a `call_id`, so one that is taken is replaced."""
+        if not name:
+            raise StreamStateError("FunctionCall: a call needs the name of its function")
+        call_id = self._new_id("call", whole_text(call_id))
+        item = FunctionCallItem(id="", call_id=call_id, name=whole_text(name), arguments="", status="in_progress")
+        if like is not None:
+            item = replace(item, extra=like.extra)
         added = self._add("fc", item, wanted_id)
         added.call_id = call_id
+        self._calls[call_id] = self._last_call = added
         return added
-
-    def _say_whole_arguments(self, item: OpenItem, arguments: str) -> None:
-        if arguments:
-            delta, rest = split_text(arguments)
-            item.contents += 1
-            self._emit(_arguments_delta(item, delta + ("\ufffd" if rest else "")))
 
     def _call(self, named: str | None, output: o.Output) -> OpenItem:
         """Return the open call that is meant."""
         item = self._last_call if named is None else self._calls.get(named)
         if item is None or item.finished:
-            known = sorted({call.call_id for call in self._calls.values() if not call.finished})
-            which = "there is no call yet" if item is None and named is None else f"call {named!r} is not open"
-            if item is not None and item.finished:
-                which = f"call {item.call_id!r} is finished"
-            raise StreamStateError(f"{_named(output)}: {which}; open calls: {', '.join(known) or 'none'}")
+            which = "no call has begun"
+            if item is not None:
+                which = f"the call {item.call_id!r} is finished"
+            elif named is not None:
+                which = f"no call {named!r} has begun"
+            known = dict.fromkeys(repr(call.call_id) for call in self._calls.values() if not call.finished)
+            raise StreamStateError(
+                f"send({_named(output)}) is not possible: {which}. Open calls: {', '.join(known) or 'none'}."
+            )
         return item
 
     def _say_arguments(self, output: o.Arguments) -> None:
-        item = self._call(output.call, output)
-        delta, item.pending = split_text(item.pending + output.delta)
-        self._hot = None
-        self._last_call = item
-        if not delta:
-            return
-        event = _arguments_delta(item, delta)
-        self._emit(event)
-        item.contents += 1
-        if not item.pending:
-            self._hot_call = output.call
-            self._heat(o.Arguments, event, self._reader.draft(item.index).arguments.append)
-
-    def _finish_arguments(self, item: OpenItem) -> None:
-        if not item.contents and item.status == "completed":
-            # A call without arguments: JSON for nothing is an empty object, and every client parses what it gets.
-            self._say_whole_arguments(item, "{}")
-        arguments = str(self._reader.draft(item.index).arguments)
-        self._emit(e.FunctionCallArgumentsDone(item_id=item.id, output_index=item.index, arguments=arguments))
+        delta = checked_text(output.delta, _named(output))
+        item = self._last_call = self._call(output.call, output)
+        self._hot_call = output.call
+        self._arguments_delta(item, delta, o.Arguments)
 
     def _say_done(self, output: o.Done) -> None:
         if output.call is not None:
@@ -568,139 +424,104 @@ class ResponseWriter:
 
     # Ready items and extensions.
 
-    def _say_item(self, item: Item) -> None:
+    def _say_item(self, output: o.ReadyItem) -> None:
         """Stream an item that was made elsewhere."""
+        item = output.item
         match item:
             case MessageItem():
-                self._finish_current()
-                self._say_ready_message(item)
+                self._say_ready_message(checked(item, "item"))
             case ReasoningItem():
-                if not self._leave_out(o.ReadyItem(item), when=self._options.reasoning == "off"):
-                    self._finish_current()
-                    self._say_ready_reasoning(item)
+                if not self._leave_out(output, when=self._options.reasoning == "off"):
+                    self._say_ready_reasoning(checked(item, "item"))
             case FunctionCallItem():
-                if not self._leave_out(o.ReadyItem(item), when=not self._options.tool_calls):
-                    self._finish_current()
-                    open_item = self._add_call(item.name, item.call_id, item.id, item.extra)
-                    self._calls[open_item.call_id] = open_item
-                    self._last_call = open_item
-                    self._say_whole_arguments(open_item, item.arguments)
+                if not self._leave_out(output, when=not self._options.tool_calls):
+                    item = checked(item, "item")
+                    open_item = self._add_call(item.name, item.call_id, item.id, item)
+                    self._arguments_delta(open_item, item.arguments)
                     self._end_ready(open_item, item.status)
             case ExtensionItem():
-                if not self._leave_out(o.ReadyItem(item), when=not self._options.extensions):
-                    if not is_extension_name(item.type):
-                        raise StreamStateError(
-                            f"an item of type {item.type!r} is none of the specification's: "
-                            "expected an implementor's slug and a name, such as acme:search_result"
-                        )
-                    self._finish_current()
-                    checked_json(item.fields, "item")
-                    added = ExtensionItem(fields=Extra({**item.fields, "status": "in_progress"}))
-                    self._end_ready(self._add("item", added, item.id), item.status)
+                if not self._leave_out(output, when=not self._options.extensions):
+                    self._say_ready_extension(checked(item, "item"))
+            case FunctionCallOutputItem() | CompactionItem():
+                item = checked(item, "item")
+                prefix = "fco" if isinstance(item, FunctionCallOutputItem) else "cmp"
+                self._end_ready(self._add(prefix, replace(item, status="in_progress"), item.id), item.status)
             case _:
-                self._finish_current()
-                open_item = self._add("item", replace(item, status="in_progress"), item.id)
-                self._end_ready(open_item, item.status)
+                raise StreamStateError(f"ReadyItem: {item!r} is no item; expected one of penstock.spec.items")
 
     def _end_ready(self, item: OpenItem, status: object) -> None:
         """Finish a ready item; one that is incomplete waits for the end, to be the last."""
         if status == "incomplete":
-            return
-        self._finish_item(item)
+            item.is_cut = True
+        else:
+            self._finish_item(item)
 
     def _say_ready_message(self, item: MessageItem) -> None:
+        if item.role not in _ROLES:
+            raise StreamStateError(f"ReadyItem: the role {item.role!r} is none of {', '.join(_ROLES)}")
+        if item.phase is not UNSET and item.phase not in _PHASES:
+            raise StreamStateError(f"ReadyItem: the phase {item.phase!r} is none of {', '.join(_PHASES)}")
         open_item = self._add("msg", replace(item, status="in_progress", content=[]), item.id)
         for part in item.content:
-            kind = _kind_of(part)
-            if kind is None:
-                self._say_whole_part(open_item, part)
-                continue
-            open_part = self._open_part(open_item, kind, _emptied(part))
-            logprobs = part.logprobs if isinstance(part, OutputTextContent) and part.logprobs else None
-            self._say_delta(open_item, open_part, part_text(part), checked_logprobs(logprobs or None), None)
-            if isinstance(part, OutputTextContent):
-                self._message = open_item
-                for annotation in part.annotations:
-                    self._say_annotation(o.Annotated(annotation))
-                self._message = None
-            self._flush_pending(open_item)
-            self._close_part(open_item, open_part)
+            match part:
+                case OutputTextContent():
+                    empty = replace(part, text="", annotations=[], logprobs=UNSET)
+                    open_part = self._open_part(open_item, kinds.TEXT, empty)
+                    self._delta(open_item, open_part, part.text, part.logprobs or None, None)
+                    for annotation in part.annotations:
+                        self._annotation(open_item, annotation)
+                case RefusalContent():
+                    open_part = self._open_part(open_item, kinds.REFUSAL, replace(part, refusal=""))
+                    self._delta(open_item, open_part, part.refusal, None, None)
+                case _:
+                    self._whole_part(open_item, part)
+            self._close_parts(open_item)
         self._end_ready(open_item, item.status)
 
     def _say_ready_reasoning(self, item: ReasoningItem) -> None:
         bare = replace(item, status="in_progress", summary=[], content=UNSET, encrypted_content=UNSET)
         open_item = self._add("rs", bare, item.id)
-        if isinstance(item.encrypted_content, str):
-            open_item.encrypted = item.encrypted_content
+        open_item.encrypted.append(item.encrypted_content or "")
         for part in item.summary:
-            self._say_ready_reasoning_part(open_item, part, kinds.SUMMARY)
-        for part in item.content if isinstance(item.content, list) else []:
-            kind = kinds.SUMMARY if self._options.reasoning == "summary" else kinds.REASONING
-            self._say_ready_reasoning_part(open_item, part, kind)
+            if isinstance(part, SummaryTextContent):
+                self._say_ready_part(open_item, part, kinds.SUMMARY)
+            else:
+                self._whole_part(open_item, part, is_summary=True)
+        as_summary = self._options.reasoning == "summary"
+        for part in item.content or []:
+            if not isinstance(part, (ReasoningTextContent, OutputTextContent, TextContent)):
+                self._whole_part(open_item, part)
+            elif as_summary:
+                self._say_ready_part(open_item, SummaryTextContent(text=part.text), kinds.RAW_SUMMARY)
+            else:
+                self._say_ready_part(open_item, part, kinds.REASONING)
         self._end_ready(open_item, item.status)
 
-    def _say_ready_reasoning_part(self, item: OpenItem, part: Content, kind: ContentKind) -> None:
-        if isinstance(part, ExtensionContent):
-            self._say_whole_part(item, part)
-            return
-        open_part = self._open_part(item, kind, kind.empty)
-        self._say_delta(item, open_part, part_text(part), None, None)
-        self._flush_pending(item)
-        self._close_part(item, open_part)
+    def _say_ready_part(self, item: OpenItem, part: Content, kind: ContentKind) -> None:
+        open_part = self._open_part(item, kind, with_text(part, ""))
+        self._delta(item, open_part, part_text(part), None, None)
+        self._close_parts(item)
 
-    def _say_whole_part(self, item: OpenItem, part: Content) -> None:
-        """Send a part that no event streams: it is added as it is, and done."""
-        place: dict[str, Any] = {"item_id": item.id, "output_index": item.index, "content_index": item.contents}
-        self._emit(e.ContentPartAdded(part=part, **place))
-        self._emit(e.ContentPartDone(part=part, **place))
-        item.contents += 1
+    def _say_ready_extension(self, item: ExtensionItem) -> None:
+        if not is_extension_name(item.type):
+            raise StreamStateError(
+                f"ReadyItem: an item of type {item.type!r} is none of the specification's; "
+                "expected an implementor's slug and a name, such as acme:search_result"
+            )
+        added = ExtensionItem(fields=Extra({**item.fields, "status": "in_progress"}))
+        self._end_ready(self._add("item", added, item.id), item.status)
 
     def _say_extension(self, output: o.Extension) -> None:
         if not is_extension_name(output.type):
             raise StreamStateError(
-                f"an extension event of type {output.type!r}: "
+                f"Extension: an event of type {output.type!r} is none of the specification's; "
                 "expected an implementor's slug and a name, such as acme:trace_event"
             )
         taken = {"type", "sequence_number"} & set(output.fields)
         if taken:
-            raise StreamStateError(f"{output.type}: the field {min(taken)!r} is the stream's own")
+            raise StreamStateError(f"Extension: the field {min(taken)!r} is the stream's own")
         checked_json(output.fields, output.type)
         self._emit(e.ExtensionEvent(fields=Extra({"type": output.type, **output.fields})))
-
-    # Endings.
-
-    def _finish_completed(self) -> None:
-        self._finish_current()
-        for item in self._items:
-            if not item.finished:
-                self._finish_item(item)
-        response = replace(
-            self.response,
-            status="completed",
-            completed_at=int(self._clock()),
-            usage=response_usage(self._usage),
-        )
-        self._emit(e.ResponseCompleted(response=response))
-
-    def _finish_incomplete(self, reason: str) -> None:
-        self._message = self._reasoning = None
-        for item in self._items:
-            if not item.finished:
-                # Only the last item may be incomplete (spec: "Items are state machines").
-                if item.index == len(self._items) - 1:
-                    item.status = "incomplete"
-                self._finish_item(item)
-        response = replace(
-            self.response,
-            status="incomplete",
-            incomplete_details=IncompleteDetails(reason=reason),
-            usage=response_usage(self._usage),
-        )
-        self._emit(e.ResponseIncomplete(response=response))
-
-
-def _nowhere(number: int, delta: str) -> None:
-    """Emit to nobody."""
 
 
 def _is_clean(text: str) -> bool:
@@ -713,22 +534,4 @@ def _is_clean(text: str) -> bool:
 
 
 def _named(output: o.Output) -> str:
-    return output if isinstance(output, str) else type(output).__name__
-
-
-def _arguments_delta(item: OpenItem, delta: str) -> e.FunctionCallArgumentsDelta:
-    return e.FunctionCallArgumentsDelta(item_id=item.id, output_index=item.index, delta=delta)
-
-
-def _kind_of(part: Content) -> ContentKind | None:
-    if isinstance(part, OutputTextContent):
-        return kinds.TEXT
-    return kinds.REFUSAL if isinstance(part, RefusalContent) else None
-
-
-def _emptied(part: Content) -> Content:
-    """Return a part as it is when it begins, with whatever else it holds."""
-    if isinstance(part, OutputTextContent):
-        return replace(part, text="", annotations=[], logprobs=UNSET)
-    assert isinstance(part, RefusalContent)
-    return replace(part, refusal="")
+    return "Text" if isinstance(output, str) else type(output).__name__
