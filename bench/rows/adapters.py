@@ -1,0 +1,77 @@
+"""Adapters: other people's streams in, Responses SSE out, on one core and without a network."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench import payload
+from bench.measure import Run, compare
+from bench.table import Figures, Scale, row
+from penstock import SSEEmitter
+from penstock.spec.events import OutputTextDelta
+from penstock.upstream.chat_completions import ChatCompletions
+from penstock.upstream.relay import Relay
+
+_CHUNK = 4 * 1024
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice]
+
+
+@row(
+    "chat-completions",
+    work="Chat Completions SSE -> output -> Responses SSE, in chunks of 4 KiB",
+    against="the least by hand: split, `msgspec` decode of the text alone, Struct, encode, framing",
+)
+def chat_completions(scale: Scale) -> Figures:
+    count = scale.events(20_000)
+    whole = payload.chat_frames(count)
+    chunks = payload.cut(b"".join(whole), _CHUNK)
+    decode = msgspec.json.Decoder(_Chunk).decode
+    encode = msgspec.json.Encoder().encode
+
+    def ours() -> Run:
+        sent: list[bytes] = []
+        relay = Relay(ChatCompletions().stream(), payload.new_stream(SSEEmitter(sent.append)))
+
+        def run() -> object:
+            relay.run(chunks)
+            return sent
+
+        return run
+
+    def by_hand() -> Run:
+        sent: list[bytes] = []
+
+        def run() -> object:
+            number = 0
+            rest = b""
+            for chunk in chunks:
+                *blocks, rest = (rest + chunk).split(b"\n\n")
+                for block in blocks:
+                    if block == b"data: [DONE]":
+                        break
+                    text = decode(block[6:]).choices[0].delta.content
+                    if not text:
+                        continue
+                    event = OutputTextDelta(
+                        sequence_number=number, item_id=payload.MESSAGE_ID, output_index=0, content_index=0, delta=text
+                    )
+                    sent.append(b"event: response.output_text.delta\ndata: %b\n\n" % encode(event))
+                    number += 1
+            return sent
+
+        return run
+
+    times = compare(ours, by_hand, rounds=scale.rounds(20))
+    took, peer = (seconds / count * 1e6 for seconds in times)
+    return Figures(took, peer, "us a chunk", f"{1 / took:.2f} million chunks a second")
