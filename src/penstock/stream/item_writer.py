@@ -75,11 +75,15 @@ class ItemWriter:
 
     def _new_id(self, prefix: str, wanted: str = "") -> str:
         """Return `wanted` if it is free, or else a new id."""
-        found = wanted if wanted and wanted not in self._used_ids else self._ids(prefix)
-        if found in self._used_ids:
-            raise StreamStateError(f"ids({prefix!r}) returned {found!r} a second time; an id names one thing")
-        self._used_ids.add(found)
-        return found
+        found = wanted
+        # An id that came with a ready item may be one that `ids` comes to later. Asked once more than there are ids in
+        # use, it has returned a free one, unless it repeats itself.
+        for _ in range(len(self._used_ids) + 2):
+            if found and found not in self._used_ids:
+                self._used_ids.add(found)
+                return found
+            found = self._ids(prefix)
+        raise StreamStateError(f"ids({prefix!r}) returned {found!r} a second time; an id names one thing")
 
     # Items.
 
