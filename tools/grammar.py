@@ -10,6 +10,7 @@ from penstock.stream.states import (
     ITEM_TABLE,
     PART_TABLE,
     RESPONSE_TABLE,
+    Cell,
     ItemInput,
     ItemState,
     OrderRule,
@@ -26,12 +27,12 @@ _HEAD = """# The grammar
 The order of events is three tables: what a response, an item and a part may do next. The writer refuses a step that
 breaks a rule, the reader raises on it, or notes it; none of them knows an order of its own.
 
-An event moves up to three machines, outermost first. A text delta needs a response in progress, an item that is open and a
-part that is open; the first that objects speaks. Each table is total: where a step breaks a rule, the cell says which, and
-the machine goes where the event implies it already was, so that one fault stays one fault.
+An event moves up to three machines, outermost first. A text delta needs a response in progress, an item that is open
+and a part that is open; the first that objects speaks. Each table is total: where a step breaks a rule, the cell says
+which, and the machine goes where the event implies it already was, so that one fault stays one fault.
 
-This page is made from `penstock.stream.states`. A row is a state, a column what happens; `–` breaks a rule, whose code
-stands behind it.
+This page is made from `penstock.stream.states`. A row is what happens, a column the state it finds; a code in place of
+a state is the rule that the step breaks.
 """
 
 _OPTIONAL = """## What is not in the tables
@@ -72,5 +73,5 @@ def _table(title: str, table: Mapping[Any, Any], states: Iterable[Enum], inputs:
     yield ""
 
 
-def _cell(cell: Any) -> str:
-    return f"→ {cell.state.value}" if cell.rule is None else f"– {cell.rule.value}"
+def _cell(cell: Cell[Any]) -> str:
+    return f"→ {cell.state.value}" if cell.rule is None else f"**{cell.rule.value}**"

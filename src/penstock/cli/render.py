@@ -123,7 +123,8 @@ class TerminalScreen(Screen):
     def _heading(self, title: str, aside: list[str], tone: Tone, place: str) -> None:
         self._gap()
         # What is of the response has a bar beside it, which tells it from our own words; those can be copied.
-        self._margin = Text(f"{self._glyphs.bar} ", _STYLES[tone] or "dim") if place else Text("  ")
+        # Appended: a style given to the Text itself would be that of everything behind it, too.
+        self._margin = Text().append(f"{self._glyphs.bar} ", _STYLES[tone] or "dim") if place else Text("  ")
         self._wrapper = Wrapper(self._width, cell_len)
         words = [(f"[{place}]", "dim")] if place else []
         words.append((title, f"bold {_STYLES[tone]}"))
@@ -155,7 +156,7 @@ class TerminalScreen(Screen):
             return
         margin = 2 + _LABEL_WIDTH
         for line in self._wrapped(text, self._console.width - margin):
-            self._lines.append(Text(f"  {label}".ljust(margin), "dim").append(line, style))
+            self._lines.append(Text().append(f"  {label}".ljust(margin), "dim").append(line, style))
             label = ""
 
     def _gap(self) -> None:
