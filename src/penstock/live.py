@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable
 
@@ -22,7 +22,8 @@ ID_BYTES = 16
 
 def random_id(prefix: str) -> str:
     """Return a new id such as `msg_6f1c...`: `prefix`, an underscore, and 32 hexadecimal digits."""
-    return f"{prefix}_{secrets.token_hex(ID_BYTES)}"
+    # What `secrets.token_hex` does; but that module brings OpenSSL along, a fifth of the time it takes to import us.
+    return f"{prefix}_{os.urandom(ID_BYTES).hex()}"
 
 
 class ResponseStream(ResponseWriter):
