@@ -455,7 +455,8 @@ class _OutputStep:
         part.state = PART_TABLE[part.state, self.part_input].state
         if isinstance(event, e.SummaryEvent):
             self.item.summary[event.summary_index] = part
-        elif isinstance(event, e.ContentEvent):
+        else:
+            assert isinstance(event, e.ContentEvent)
             self.item.content[event.content_index] = part
 
     def _implied_item(self) -> str:

@@ -16,7 +16,6 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from penstock.spec import events as e
-from penstock.spec.base import NOTHING
 from penstock.spec.content import (
     Content,
     OutputTextContent,
@@ -24,7 +23,7 @@ from penstock.spec.content import (
     RefusalContent,
     SummaryTextContent,
 )
-from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.spec.response import ErrorPayload, Response
 from penstock.stream.fold import ItemDraft, PartDraft, differences, in_order, item_text
 from penstock.stream.machine import StreamMachine, StreamStateError, Violation, step
@@ -266,16 +265,15 @@ def _index(event: e.ContentEvent | e.SummaryEvent) -> int:
 
 
 def _implied_item(event: e.ItemEvent) -> Item:
-    item_id = getattr(event, "item_id", "")
+    assert isinstance(event, (e.ContentEvent, e.SummaryEvent, e.ArgumentsEvent))
+    item_id = event.item_id
     part = getattr(event, "part", None)
     if isinstance(event, e.ArgumentsEvent):
         return FunctionCallItem(id=item_id, call_id="", name="", arguments="", status="in_progress")
     reasoning = (e.SummaryEvent, e.ReasoningDelta, e.ReasoningDone)
     if isinstance(event, reasoning) or isinstance(part, ReasoningTextContent):
         return ReasoningItem(id=item_id, summary=[], status="in_progress")
-    if isinstance(event, e.ContentEvent):
-        return MessageItem(id=item_id, status="in_progress", role="assistant", content=[])
-    return ExtensionItem(fields=NOTHING)
+    return MessageItem(id=item_id, status="in_progress", role="assistant", content=[])
 
 
 def implied_part(event: e.ContentEvent | e.SummaryEvent) -> Content:

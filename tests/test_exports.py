@@ -1,0 +1,69 @@
+"""What `import penstock` gives, and what it costs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import penstock
+
+SOURCE = Path(penstock.__file__)
+
+
+def imported() -> set[str]:
+    """The names that `penstock/__init__.py` imports from the rest of the package."""
+    tree = ast.parse(SOURCE.read_text())
+    return {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+
+
+def test_all_is_what_is_imported_no_more_and_no_less() -> None:
+    assert set(penstock.__all__) == imported()
+    assert len(set(penstock.__all__)) == len(penstock.__all__)
+
+
+def test_nothing_but_imports_is_in_the_package_itself() -> None:
+    nodes = [type(node) for node in ast.parse(SOURCE.read_text()).body]
+    assert set(nodes) == {ast.Expr, ast.ImportFrom, ast.Assign}
+    assert nodes.count(ast.Assign) == 1
+
+
+@pytest.mark.parametrize("name", sorted(penstock.__all__))
+def test_every_public_name_can_be_had_and_is_documented(name: str) -> None:
+    public = getattr(penstock, name)
+    if inspect.isclass(public) or inspect.isroutine(public):
+        assert public.__doc__
+        assert not public.__doc__.startswith(f"{name}(")  # what a dataclass would have made up
+
+
+@pytest.mark.parametrize("name", sorted(penstock.__all__))
+def test_every_public_method_is_documented(name: str) -> None:
+    public = getattr(penstock, name)
+    if not inspect.isclass(public) or not public.__module__.startswith("penstock."):
+        return
+    for member, value in inspect.getmembers(public):
+        own = inspect.isfunction(value) and value.__module__.startswith("penstock.")
+        if not member.startswith("_") and (own or isinstance(value, property)):
+            assert inspect.getdoc(value), f"{name}.{member}"
+
+
+def loaded() -> set[str]:
+    """The modules that `import penstock` loads in a fresh interpreter, beside those that msgspec needs for itself."""
+    program = "import sys, msgspec; before = set(sys.modules); import penstock; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_needs_msgspec_and_the_standard_library_only() -> None:
+    packages = {name.partition(".")[0] for name in loaded()}
+    assert packages - sys.stdlib_module_names - {"msgspec"} == {"penstock"}
+
+
+def test_import_brings_no_event_loop_no_socket_and_no_logging() -> None:
+    assert not {"asyncio", "http", "logging", "socket", "ssl", "subprocess", "urllib.request"} & loaded()
