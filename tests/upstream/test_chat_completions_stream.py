@@ -193,6 +193,13 @@ def test_sentinel_without_its_blank_line_counts() -> None:
     assert read(stream({"content": "a"}, done=False) + b"data: [DONE]") == [Text("a"), Stop("stop")]
 
 
+def test_a_stream_that_ends_without_any_answer_has_failed() -> None:
+    for body in (b"", frame({"type": "response.created"}), frame({"choices": []})):
+        (failure,) = read(body + b"data: [DONE]\n\n")
+        assert isinstance(failure, Failure)
+        assert failure.error.code == "upstream_empty_reply"
+
+
 def test_nothing_is_read_after_done() -> None:
     assert read(stream({"content": "a"}) + stream({"content": "b"}) + b"data: x\n\n") == [Text("a"), Stop("stop")]
 
@@ -618,13 +625,25 @@ def test_url_citation_is_said_flat_after_its_text() -> None:
     assert read(stream({"content": "Text"}, delta)) == [Text("Text"), Annotated(citation), Stop("stop")]
 
 
+def test_lone_surrogates_in_what_is_kept_beside_become_replacement_characters() -> None:
+    odd = {"type": "acme:note", "list": ["\ud83d", {"\ud83d": 1}]}
+    usage = {"completion_tokens": 1, "x": {"y": "\ud83d"}}
+    said = read(stream({"content": "a", "annotations": [odd]}))
+    assert said[1] == Annotated(
+        ExtensionAnnotation(fields=Extra({"type": "acme:note", "list": ["\ufffd", {"\ufffd": 1}]}))
+    )
+    said = read(stream({"choices": [], "usage": usage}))
+    assert isinstance(said[0], Usage)
+    assert dict(said[0].extra) == {"x": {"y": "\ufffd"}}
+
+
 def test_flat_and_odd_citations() -> None:
     flat = {"type": "url_citation", "url": "u", "start_index": -1, "end_index": "x"}
     said = read(stream({"content": "a", "annotations": [flat, {"type": "url_citation"}, {"type": "file", "id": 1}]}))
     assert said[1:-1] == [
         Annotated(UrlCitation(url="u", title="", start_index=0, end_index=0)),
-        Annotated(ExtensionAnnotation(fields=Extra({"type": "url_citation"}))),
-        Annotated(ExtensionAnnotation(fields=Extra({"type": "file", "id": 1}))),
+        Annotated(UrlCitation(url="", title="", start_index=0, end_index=0)),
+        Annotated(ExtensionAnnotation(fields=Extra({"type": "upstream:file", "id": 1}))),
     ]
 
 
@@ -939,7 +958,7 @@ pieces_of_text = st.lists(st.text(max_size=12), max_size=8)
 def test_any_valid_sequence_of_chunks(
     reasoning: list[str], text: list[str], calls: list[list[str]], data: st.DataObject
 ) -> None:
-    deltas: list[JsonObject] = [{"reasoning_content": piece} for piece in reasoning]
+    deltas: list[JsonObject] = [{"role": "assistant"}, *({"reasoning_content": piece} for piece in reasoning)]
     deltas += [{"content": piece} for piece in text]
     deltas += [call(index, f"id{index}", f"fn{index}", "") for index in range(len(calls))]
     rest = [(index, piece) for index, pieces in enumerate(calls) for piece in pieces]

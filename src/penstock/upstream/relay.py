@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from penstock.spec.response import ErrorPayload
+from penstock.stream.machine import StreamStateError
 from penstock.stream.output import Output
 from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import Translation
@@ -65,4 +66,17 @@ class Relay:
         for output in outputs:
             if self.is_done:
                 return
-            writer.send(output)
+            try:
+                writer.send(output)
+            except StreamStateError as error:
+                # The upstream said what no stream can tell; the stream still ends as one should.
+                self.abort(_untold(error))
+
+
+def _untold(error: StreamStateError) -> ErrorPayload:
+    return ErrorPayload(
+        type="server_error",
+        code="upstream_invalid_output",
+        message=f"The model's reply could not be told: {error}",
+        param=None,
+    )

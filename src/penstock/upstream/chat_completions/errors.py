@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from penstock.spec.base import NOTHING, Extra
+from penstock.spec.base import NOTHING
 from penstock.spec.response import ErrorPayload
 from penstock.upstream.chat_completions.chunks import Chunk, as_integer, as_object, as_text, json_text
+from penstock.upstream.chat_completions.parts import kept
 
 SHOWN_CHARACTERS = 200
 """How much of damaged data an error message quotes."""
@@ -86,7 +87,7 @@ def provider_error(error: object) -> ErrorPayload:
         code=_code(code) or kind,
         message=_words(message) or _words(known) or "the provider reported an error without saying what it was",
         param=as_text(fields.get("param")),
-        extra=Extra(known) if known and as_object(error) else NOTHING,
+        extra=kept(known) if as_object(error) else NOTHING,
     )
 
 

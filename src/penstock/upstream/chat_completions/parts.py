@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from penstock.spec.base import NOTHING, Extra, JsonObject
 from penstock.spec.content import Annotation, ExtensionAnnotation, LogProb, TopLogProb, UrlCitation
+from penstock.stream.fold import whole_text
 from penstock.stream.output import Usage
 from penstock.upstream.chat_completions.chunks import TokenLogProb, as_integer, as_object, as_text
 
@@ -13,22 +14,45 @@ def readable_text(detail: JsonObject) -> str:
     return as_text(detail.get("text")) or as_text(detail.get("summary")) or ""
 
 
+def kept(fields: JsonObject) -> Extra:
+    """Return what of a reply has no field of its own, as it can be written: without lone surrogates."""
+    return Extra({whole_text(key): _whole(value) for key, value in fields.items()}) if fields else NOTHING
+
+
+def _whole(value: object) -> object:
+    match value:
+        case str():
+            return whole_text(value)
+        case list():
+            return [_whole(entry) for entry in value]
+        case dict():
+            return {whole_text(key): _whole(entry) for key, entry in value.items()}
+        case _:
+            return value
+
+
 def annotation(value: JsonObject) -> Annotation:
-    """Return an annotation in the specification's flat form, whatever else it held beside."""
-    if value.get("type") == "url_citation":
-        nested = as_object(value.get("url_citation"))
-        fields = nested if nested is not None else value
-        url = as_text(fields.get("url"))
-        if url is not None:
-            rest = {key: field for key, field in fields.items() if key not in _CITATION_KEYS}
-            return UrlCitation(
-                url=url,
-                title=as_text(fields.get("title")) or "",
-                start_index=max(as_integer(fields.get("start_index")) or 0, 0),
-                end_index=max(as_integer(fields.get("end_index")) or 0, 0),
-                extra=Extra(rest) if rest else NOTHING,
-            )
-    return ExtensionAnnotation(fields=Extra(value))
+    """Return an annotation in the specification's flat form, whatever else it held beside.
+
+    One of a type the specification does not have gets a slug (spec: "Extending Open Responses").
+    """
+    name = as_text(value.get("type")) or "annotation"
+    if name != "url_citation":
+        return ExtensionAnnotation(fields=kept({**value, "type": name if ":" in name else f"{SLUG}:{name}"}))
+    nested = as_object(value.get("url_citation"))
+    fields = nested if nested is not None else value
+    rest = {key: field for key, field in fields.items() if key not in _CITATION_KEYS}
+    return UrlCitation(
+        url=whole_text(as_text(fields.get("url")) or ""),
+        title=whole_text(as_text(fields.get("title")) or ""),
+        start_index=max(as_integer(fields.get("start_index")) or 0, 0),
+        end_index=max(as_integer(fields.get("end_index")) or 0, 0),
+        extra=kept(rest),
+    )
+
+
+SLUG = "upstream"
+"""The slug of what a provider has beyond the specification. The protocol does not tell who the provider is."""
 
 
 _CITATION_KEYS = frozenset({"type", "url", "title", "start_index", "end_index"})
@@ -72,7 +96,7 @@ def usage_of(fields: JsonObject) -> Usage | None:
         cached_tokens=max(as_integer(cached) or 0, 0),
         reasoning_tokens=max(as_integer(written.get("reasoning_tokens")) or 0, 0),
         total_tokens=as_integer(fields.get("total_tokens")),
-        extra=Extra(rest) if rest else NOTHING,
+        extra=kept(rest),
     )
 
 

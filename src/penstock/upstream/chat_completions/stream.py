@@ -85,6 +85,7 @@ class ChatCompletionsTranslation(Translation):
         self._first = b""
         self._framed = False
         self._spoke = False
+        self._answered = False
         self._finish: str | None = None
         self._failed = False
         self._ended = False
@@ -197,11 +198,13 @@ class ChatCompletionsTranslation(Translation):
                 if choice.index:
                     self._lose(f"choices[{choice.index}]", "only the first of several answers is read")
                 else:
+                    self._answered = True
                     self._choice(choice, out)
         usage = chunk.usage
         if usage is None and chunk.x_groq is not None:
             usage = chunk.x_groq.usage
         if usage and usage != self._usage:
+            self._answered = True
             self._usage = usage
             said = usage_of(usage)
             if said is not None:
@@ -225,6 +228,8 @@ class ChatCompletionsTranslation(Translation):
             self._fail(out, own_error("call_without_name", words, error_type="model_error"))
         elif not finished:
             self._fail(out, self._truncated())
+        elif not self._answered:
+            self._fail(out, own_error("upstream_empty_reply", "the upstream ended its stream without an answer"))
         elif self._finish is not None and self._finish.lower() in FAILURES:
             words = f"the upstream gave up: its finish reason is {self._finish!r}"
             self._fail(out, own_error(self._finish, words, error_type=FAILURES[self._finish.lower()]))
