@@ -1,0 +1,179 @@
+"""How the rules compare what was streamed with what was said of it, and how they tell the difference in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import UNSET
+
+from penstock.spec.content import Content, OutputTextContent
+from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.stream.fold import ItemDraft, PartDraft, part_text
+from penstock.stream.machine import part_kind
+
+__all__ = [
+    "SHOWN",
+    "call_arguments",
+    "differences_from_done",
+    "differences_from_draft",
+    "different_lists",
+    "is_streamed",
+    "part_texts",
+    "where_texts_differ",
+]
+
+SHOWN: Final = 40
+"""How many characters of a text a message shows: enough to find the place, and within a line."""
+
+
+_STREAMED: Final = "was streamed"
+_DONE: Final = "its done event said"
+
+
+def where_texts_differ(streamed: str, said: str) -> str:
+    """Return, in words, where a text parts from the one that was streamed."""
+    return _where(streamed, said, _STREAMED)
+
+
+def _where(streamed: str, said: str, how: str) -> str:
+    at = next(
+        (i for i, (a, b) in enumerate(zip(streamed, said, strict=False)) if a != b), min(len(streamed), len(said))
+    )
+    if len(streamed) == at:
+        return f"says {_count(len(said) - at, 'character')} more than {how}: {said[at : at + SHOWN]!r}"
+    if len(said) == at:
+        missing = _count(len(streamed) - at, "character")
+        return f"lacks the last {missing} of what {how}: {streamed[at : at + SHOWN]!r}"
+    return f"differs from character {at}: {said[at : at + SHOWN]!r}, not {streamed[at : at + SHOWN]!r}"
+
+
+def part_texts(part: PartDraft) -> list[str]:
+    """Return the texts of a part as its events told it, the one that counts first.
+
+    Where they differ from one another that was told already, and what comes later may agree with any of them.
+    """
+    texts = [] if part.said is None else [part.said]
+    if part.streamed or not texts:
+        texts.append(str(part.streamed))
+    begun = part_text(part.added)
+    if begun:
+        # Some producers stream once more what they began with.
+        texts.append(begun + str(part.streamed))
+    return texts
+
+
+def done_texts(part: PartDraft) -> list[str]:
+    """Return the texts of a part as its events told it, its done event first."""
+    return [*([] if part.done is None else [part_text(part.done)]), *part_texts(part)]
+
+
+def call_arguments(draft: ItemDraft) -> list[str]:
+    """Return the arguments of a call as its events told them, the one that counts first; empty where none did."""
+    texts = [] if draft.arguments_said is None else [draft.arguments_said]
+    if draft.arguments:
+        texts.append(str(draft.arguments))
+    if isinstance(draft.added, FunctionCallItem) and draft.added.arguments:
+        texts.append(draft.added.arguments + str(draft.arguments))
+    return texts
+
+
+def differences_from_draft(item: Item, draft: ItemDraft) -> Iterator[tuple[str, str]]:
+    """Yield, as path and words, where a finished item is not what was streamed into it."""
+    match item:
+        case FunctionCallItem():
+            told = call_arguments(draft)
+            if told and item.arguments not in told:
+                yield ".arguments", f"the call's arguments {where_texts_differ(told[0], item.arguments)}"
+        case MessageItem():
+            yield from _differing_parts(".content", item.content, draft.content)
+        case ReasoningItem():
+            yield from _differing_parts(".summary", item.summary, draft.summary)
+            content = item.content if isinstance(item.content, list) else []
+            yield from _differing_parts(".content", content, draft.content)
+        case _:
+            pass
+
+
+def _differing_parts(path: str, parts: Sequence[Content], drafts: dict[int, PartDraft]) -> Iterator[tuple[str, str]]:
+    for index in sorted(drafts):
+        draft = drafts[index]
+        told = draft.done if draft.done is not None else draft.added
+        if index >= len(parts):
+            yield path, f"the item has {_count(len(parts), 'part')}, {max(drafts) + 1} were streamed"
+            return
+        part, texts, kinds = parts[index], done_texts(draft), (part_kind(told), part_kind(draft.added))
+        at = f"{path}[{index}]"
+        if part_kind(part) not in kinds:
+            yield f"{at}.type", f"the part is {part_kind(part)}, streamed was {part_kind(told)}"
+        elif part_text(part) not in texts:
+            key = "refusal" if part_kind(part) == "refusal" else "text"
+            yield f"{at}.{key}", f"the part's text {where_texts_differ(texts[0], part_text(part))}"
+        elif (
+            isinstance(part, OutputTextContent)
+            and isinstance(told, OutputTextContent)
+            and part.annotations != told.annotations
+            and part.annotations != draft.annotations
+        ):
+            yield f"{at}.annotations", different_lists("annotation", part.annotations, told.annotations)
+
+
+def different_lists(what: str, said: Sequence[object], streamed: Sequence[object]) -> str:
+    """Return, in words, how two lists differ: in length, or from which entry."""
+    if len(said) != len(streamed):
+        return f"the part has {_count(len(said), what)}, {len(streamed)} came before"
+    at = next(index for index, (a, b) in enumerate(zip(said, streamed, strict=True)) if a != b)
+    return f"the part's {what} {at} is not the one that came before"
+
+
+def _count(number: int, what: str) -> str:
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{number} {what if number == 1 else plural}"
+
+
+def is_streamed(draft: ItemDraft) -> bool:
+    """Whether anything of an item was told between its first event and its last."""
+    return bool(draft.content or draft.summary or call_arguments(draft))
+
+
+def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:
+    """Yield, as path and words, where an item of the terminal response is not what its done event said."""
+    status = getattr(item, "status", UNSET)
+    if status is not UNSET and status != done.status and done.status not in (UNSET, "in_progress"):
+        yield ".status", f"the item is {status!r}, its done event said {done.status!r}"
+    match item, done:
+        case FunctionCallItem(), FunctionCallItem():
+            for name in ("call_id", "name"):
+                was, now = getattr(done, name), getattr(item, name)
+                if was != now:
+                    yield f".{name}", f"the call's {name} is {now!r}, its done event said {was!r}"
+            if item.arguments != done.arguments:
+                yield ".arguments", f"the call's arguments {_where(done.arguments, item.arguments, _DONE)}"
+        case MessageItem(), MessageItem():
+            if item.role != done.role:
+                yield ".role", f"the message's role is {item.role!r}, its done event said {done.role!r}"
+            yield from _differing_lists(".content", item.content, done.content)
+        case ReasoningItem(), ReasoningItem():
+            yield from _differing_lists(".summary", item.summary, done.summary)
+            yield from _differing_lists(".content", item.content or [], done.content or [])
+        case _:
+            pass
+
+
+def _differing_lists(path: str, parts: Sequence[Content], told: Sequence[Content]) -> Iterator[tuple[str, str]]:
+    if len(parts) != len(told):
+        yield path, f"the item has {_count(len(parts), 'part')}, its done event had {len(told)}"
+        return
+    for index, (part, was) in enumerate(zip(parts, told, strict=True)):
+        at = f"{path}[{index}]"
+        if part_kind(part) != part_kind(was):
+            yield f"{at}.type", f"the part is {part_kind(part)}, its done event said {part_kind(was)}"
+        elif part_text(part) != part_text(was):
+            key = "refusal" if part_kind(part) == "refusal" else "text"
+            yield f"{at}.{key}", f"the part's text {_where(part_text(was), part_text(part), _DONE)}"
+        elif (
+            isinstance(part, OutputTextContent)
+            and isinstance(was, OutputTextContent)
+            and part.annotations != was.annotations
+        ):
+            yield f"{at}.annotations", different_lists("annotation", part.annotations, was.annotations)

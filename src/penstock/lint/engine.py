@@ -1,0 +1,417 @@
+"""The engine: frames or events in, findings out as they arise. It never raises on a stream, however bad.
+
+One fault, one finding: after a fault the facts take up what the event implies; of all that an event could be blamed
+for, what is wrong with its place or its order hides what follows from it; and the same departure of a snapshot, which a
+server repeats in each of its lifecycle events, is told once.
+
+Three roads lead through it. Every event could take the longest: plain JSON, held against the shapes, read in the
+specification's form. One that is exactly as specified takes a shorter one, without its plain form. And a delta that
+differs from one before it in its number and its text only is recognised at a glance (`penstock.lint.roads`). What is
+found is the same on all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+import msgspec
+
+from penstock.lint.damage import damaged, repeated_key
+from penstock.lint.facts import Facts, Profile, Step
+from penstock.lint.findings import Finding, Level
+from penstock.lint.meant import Meant
+from penstock.lint.older import OLDER_VERSION, absent_logprobs, has_newer_objects
+from penstock.lint.reading import OWN_PRACTICE, Reading, is_hosted_type
+from penstock.lint.roads import DELTA_EVENTS, Roads, exact_event, is_plain, is_plain_frame
+from penstock.lint.rule import DialectRule, EventRule, FrameRule, GrammarRule, NumberRule, PlaceRule, Rule, ShapeRule
+from penstock.lint.rules import ALL_RULES
+from penstock.lint.shape import Kind, Problem, envelope_problems, in_words, problems, without_indexes
+from penstock.spec import events as e
+from penstock.spec.base import is_extension_name
+from penstock.spec.request import CreateResponse
+from penstock.stream.machine import Violation
+from penstock.stream.machine import step as take_step
+from penstock.stream.states import OrderRule, ResponseState
+from penstock.wire.codec import decode_json_object, load_event, to_plain
+from penstock.wire.decoder import DONE
+from penstock.wire.errors import JSONError, ShapeError
+from penstock.wire.sse import Frame
+from penstock.wire.wording import shown
+
+__all__ = ["MAX_FINDINGS", "EventLinter"]
+
+MAX_FINDINGS: Final = 10_000
+"""How many findings are kept: of a hostile stream, which could have one in every event, the others are counted."""
+
+_CLASSES: Final = {str(cls.__struct_config__.tag): cls for cls in e.STANDARD_EVENTS}
+
+
+class EventLinter:
+    """Judges the events of one stream; `findings` are all that arose so far."""
+
+    def __init__(
+        self,
+        *,
+        profile: Profile | None = None,
+        request: CreateResponse | None = None,
+        rules: Iterable[type[Rule]] = ALL_RULES,
+        shortcuts: bool = True,
+    ) -> None:
+        """Begin a stream, judged by `profile`, with the request it answers where that is known.
+
+        `shortcuts`: take the shorter roads, which lead to the same findings; without, every event takes the longest.
+        """
+        self.findings: list[Finding] = []
+        self.uncounted = 0
+        """How many findings came after the first `MAX_FINDINGS`."""
+        self._classes = tuple(rules)
+        self._own = frozenset[str]()
+        self._told: set[tuple[str, str]] = set()
+        self._broken: tuple[Frame, Finding | None] | None = None
+        profile = profile or Profile()
+        # Where another document or a dialect judges, every event is looked at in its plain form.
+        self._shortcuts = shortcuts and profile.dialect not in (OLDER_VERSION, "vtcode")
+        self._roads = Roads()
+        self._begin(profile, request, 0)
+
+    def _begin(self, profile: Profile, request: CreateResponse | None, events: int) -> None:
+        """Begin a response, after so many events of those before it on the same connection."""
+        self.facts = Facts(profile, request, events)
+        self._reading = Reading(profile.dialect)
+        self._own = OWN_PRACTICE.get(profile.dialect, frozenset())
+        rules = [rule() for rule in self._classes if request is not None or not rule.needs_request]
+        self._rules = rules
+        self._frame_rules = [rule for rule in rules if isinstance(rule, FrameRule)]
+        self._number_rules = [rule for rule in rules if isinstance(rule, NumberRule)]
+        self._event_rules = [rule for rule in rules if isinstance(rule, EventRule)]
+        self._by_kind = {kind: rule for rule in rules if isinstance(rule, ShapeRule) for kind in rule.kinds}
+        self._by_grammar = {rule.breaks: rule for rule in rules if isinstance(rule, GrammarRule)}
+        self._by_code = {rule.code: rule for rule in rules}
+        self._for_class: dict[type, tuple[list[PlaceRule], list[EventRule]]] = {}
+        self._meant = Meant(self.facts)
+        self._roads.close()
+
+    # What comes in.
+
+    def feed_frame(self, frame: Frame) -> None:
+        """Judge one frame of an SSE stream."""
+        if frame.data == DONE:
+            self._settle_broken()
+            self._judge_frame(frame, None)
+            self.facts.done_sentinels += 1
+            self._roads.close()
+        elif frame.data_lines == 0:
+            # A comment, or a field without data: the standard gives it to nobody.
+            pass
+        elif self.facts.done_sentinels:
+            # After [DONE] nothing is part of the stream any more.
+            self._judge_frame(frame, None)
+        else:
+            self._feed_data(frame.data, frame, frame.offset)
+
+    def feed_line(self, data: bytes, offset: int) -> None:
+        """Judge one line of a recording, or one message of a WebSocket."""
+        if data == DONE:
+            self.facts.done_sentinels += 1
+        else:
+            self._feed_data(data, None, offset)
+
+    def feed_event(self, event: e.ResponseStreamEvent | Mapping[str, object]) -> None:
+        """Judge one event that came without bytes."""
+        raw = dict(event) if isinstance(event, Mapping) else to_plain(event)
+        self._judge(cast("dict[str, object]", raw), None, None)
+
+    def feed_request(self, request: CreateResponse) -> None:
+        """Take the request the next response answers, as a client sent it over the same connection."""
+        if self.facts.is_over or self.facts.events == self.facts.begun_at:
+            self._begin(self.facts.profile, request, self.facts.events)
+
+    def finish(self) -> None:
+        """Say that the stream is over."""
+        self._settle_broken()
+        for rule in self._rules:
+            self._keep(rule.end(self.facts))
+
+    def report(self, code: str, message: str, *, offset: int | None = None) -> None:
+        """Add a finding of the rule `code` that was made elsewhere, such as by the framing's decoder."""
+        self._add(code, message, None, offset)
+
+    # From bytes to events.
+
+    def _feed_data(self, data: bytes, frame: Frame | None, offset: int) -> None:
+        if self._shortcuts and self._broken is None:
+            event = exact_event(data)
+            if event is not None:
+                if self._roads.take(event, data, frame, self.facts):
+                    return
+                if is_plain(event, data):
+                    self._judge_exact(event, data, frame, offset)
+                    return
+        raw = self._decoded(data, frame, offset)
+        if raw is None:
+            return
+        self._settle_broken()
+        self._check_json(data, raw, offset)
+        self._judge(raw, frame, offset)
+
+    def _decoded(self, data: bytes, frame: Frame | None, offset: int) -> dict[str, object] | None:
+        """Return the JSON object in `data`, or the one that was meant by it; None where there is none."""
+        try:
+            return decode_json_object(data)
+        except JSONError as error:
+            index = self.facts.events
+            begun = self._broken[0] if self._broken is not None and frame is not None else None
+            damage = damaged(data, begun.data if begun is not None else None)
+            if damage.not_utf8 is not None:
+                self._add("OR110", damage.not_utf8, index, offset)
+            if damage.joined and begun is not None:
+                self._broken = None
+                self._add("OR107", "one event is split over two frames", index, begun.offset)
+            if damage.meant is not None:
+                return damage.meant
+            self._settle_broken()
+            if frame is not None and damage.several:
+                self._add("OR107", f"{len(damage.several)} events are in one frame", index, offset)
+                for raw in damage.several:
+                    self._judge(raw, None, offset)
+                return None
+            finding = None
+            if damage.not_utf8 is None and (frame is None or frame.terminated):
+                finding = self._finding("OR106", error.message, index, offset)
+                self.facts.lose()
+            if frame is not None:
+                # It may be the first half of an event; the next frame tells.
+                self._broken = (frame, finding)
+            elif finding is not None:
+                self._keep((finding,))
+            return None
+
+    def _settle_broken(self) -> None:
+        """Report a frame that could have been the first half of an event, and was not."""
+        if self._broken is not None:
+            _, finding = self._broken
+            self._broken = None
+            if finding is not None:
+                self._keep((finding,))
+
+    def _check_json(self, data: bytes, raw: dict[str, object], offset: int) -> None:
+        index = self.facts.events
+        if b"\\u" in data:
+            try:
+                msgspec.json.encode(raw)
+            except UnicodeEncodeError:
+                self._add("OR110", "an escape is a lone surrogate", index, offset)
+        repeated = repeated_key(data)
+        if repeated is not None:
+            finding = self._finding("OR106", f"the key {shown(repeated)} stands twice", index, offset)
+            if finding is not None:
+                self._keep((msgspec.structs.replace(finding, level=Level.INFO),))
+
+    # From events to findings.
+
+    def _judge(self, raw: dict[str, object], frame: Frame | None, offset: int | None) -> None:
+        """Judge an event by its plain form."""
+        self._roads.close()
+        fields, dialect = self._reading.read(raw)
+        name = raw.get("type")
+        if name == "response.created" and self.facts.is_over and self.facts.profile.transport == "websocket":
+            # The next turn of the same connection.
+            self._begin(self.facts.profile, None, self.facts.events)
+        step = Step(self.facts.events, offset, frame, name if isinstance(name, str) else "")
+        if dialect is not None:
+            self._tell_dialect(dialect, step)
+        name = fields.get("type")
+        cls = _CLASSES.get(name) if isinstance(name, str) else None
+        is_envelope = self._is_envelope(fields)
+        self._judge_shape(step, fields, cls, is_keepalive=dialect is not None, is_envelope=is_envelope)
+        if not is_envelope and dialect != "OR806" and isinstance(name, str):
+            try:
+                step.event = load_event(fields)
+            except ShapeError:
+                # What is missing was told by its shape; here it is what the rest implies.
+                step.event = self._meant.filled_in(fields)
+        if frame is not None and not is_plain_frame(frame, step.type):
+            self._judge_frame(frame, step)
+        if step.event is not None:
+            self._judge_event(step, step.event)
+        elif is_envelope:
+            self.facts.is_over = True
+        self.facts.take(step)
+
+    def _judge_exact(self, event: e.StandardEvent, data: bytes, frame: Frame | None, offset: int) -> None:
+        """Judge an event that is exactly as specified."""
+        delta = isinstance(event, DELTA_EVENTS)
+        if not delta:
+            self._roads.close()
+        if self.facts.is_over and self.facts.profile.transport == "websocket" and isinstance(event, e.ResponseCreated):
+            self._begin(self.facts.profile, None, self.facts.events)
+        found = len(self.findings) + self.uncounted
+        step = Step(self.facts.events, offset, frame, event.event_type)
+        step.event = event
+        if frame is not None and not is_plain_frame(frame, step.type):
+            self._judge_frame(frame, step)
+        self._judge_event(step, event)
+        self.facts.take(step)
+        if delta:
+            if step.violation is None and len(self.findings) + self.uncounted == found and step.event is event:
+                self._roads.open(event, data, self.facts.reader)
+            else:
+                self._roads.close()
+
+    def _judge_frame(self, frame: Frame, step: Step | None) -> None:
+        for rule in self._frame_rules:
+            self._keep(rule.frame(frame, step, self.facts))
+
+    def _is_envelope(self, fields: Mapping[str, object]) -> bool:
+        """Whether an event is a failure of a WebSocket, which needs no response to be about.
+
+        Spec: "WebSocket failures MUST be sent as a JSON error envelope with a status code and an error.code." An error
+        within a response may as well be the streaming event.
+        """
+        facts = self.facts
+        if fields.get("type") != "error" or facts.profile.transport != "websocket":
+            return False
+        outside = facts.is_over or facts.machine.state is ResponseState.NEW
+        return "status" in fields or outside
+
+    def _judge_shape(
+        self,
+        step: Step,
+        fields: dict[str, object],
+        cls: type[e.StandardEvent] | None,
+        *,
+        is_keepalive: bool,
+        is_envelope: bool,
+    ) -> None:
+        name = fields.get("type")
+        if not isinstance(name, str):
+            kind: Kind = "absent" if "type" not in fields else "null" if name is None else "type"
+            self._tell_problem(Problem(kind, "type", "a string", shown(name)), step)
+            self.facts.lose(fields.get("output_index"))
+        elif is_envelope:
+            for problem in envelope_problems(fields):
+                self._tell_problem(problem, step)
+        elif cls is not None:
+            for problem in problems(cls, fields):
+                self._tell_problem(problem, step)
+            if self.facts.profile.dialect == OLDER_VERSION:
+                self._judge_by_older(fields, step)
+        elif not is_keepalive:
+            if not is_extension_name(step.type):
+                expected = "a type of the specification, or a name with a slug"
+                self._tell_problem(Problem("event", "type", expected, shown(step.type)), step)
+                self.facts.lose(fields.get("output_index"))
+            elif type(fields.get("sequence_number")) is not int:
+                got = shown(fields["sequence_number"]) if "sequence_number" in fields else "absent"
+                self._tell_problem(Problem("event_fields", "sequence_number", "an integer", got), step)
+
+    def _judge_by_older(self, fields: dict[str, object], step: Step) -> None:
+        """Judge by the document of 2026-01-15, where it differs."""
+        for path in absent_logprobs(fields):
+            self._tell_problem(Problem("absent", path, "this key", "nothing"), step)
+        if has_newer_objects(fields):
+            self._tell_dialect("OR807", step)
+
+    def _tell_problem(self, problem: Problem, step: Step) -> None:
+        kind = problem.kind
+        if kind in ("value", "item") and problem.path.endswith("type") and is_hosted_type(problem.got.strip("'")):
+            self._tell_dialect("OR803", step)
+            return
+        if kind == "item_fields" and "OR803" in self._own:
+            return
+        if step.type == "error" and problem.path.startswith("error") and kind != "envelope":
+            kind = "error"
+        rule = self._by_kind.get(kind)
+        if rule is None or (kind == "absent" and self._is_old_practice(problem.path)):
+            return
+        place = without_indexes(problem.path)
+        where = place if place.startswith("response.") or place == "sequence_number" else f"{step.type} {place}"
+        if (rule.code, where) in self._told:
+            return
+        if len(self._told) < MAX_FINDINGS:
+            self._told.add((rule.code, where))
+        self._keep((rule.found(in_words(problem), step, path=problem.path),))
+
+    def _is_old_practice(self, path: str) -> bool:
+        """Whether a dialect never sends what is absent here."""
+        return self.facts.profile.dialect in ("openai", "vtcode") and not path.endswith(("item_id", "_index", "delta"))
+
+    def _tell_dialect(self, code: str, step: Step) -> None:
+        """Tell once a stream that a known dialect is spoken, unless it is the one the stream is judged by."""
+        rule = self._by_code.get(code)
+        if isinstance(rule, DialectRule) and code not in self._own and (code, "") not in self._told:
+            self._told.add((code, ""))
+            self._keep((rule.found(f"{shown(step.type)}: {rule.tells}", step),))
+
+    def _judge_event(self, step: Step, event: e.ResponseStreamEvent) -> None:
+        facts = self.facts
+        if facts.profile.resumed and facts.events == facts.begun_at and not isinstance(event, e.ResponseCreated):
+            facts.machine.state = ResponseState.IN_PROGRESS
+        event = step.event = self._meant.in_its_place(event)
+        place_rules, other_rules = self._rules_for(type(event))
+        found: list[Finding] = []
+        for place_rule in place_rules:
+            found += place_rule.check(step, facts)
+        is_misplaced = bool(found)
+        if found:
+            event = step.event = self._meant.put_right(event, {finding.code for finding in found})
+        violation = step.violation = take_step(facts.machine, event, strict=True)
+        if facts.last_number is None or event.sequence_number != facts.last_number + 1:
+            for number_rule in self._number_rules:
+                found += number_rule.check(step, facts)
+        for rule in other_rules:
+            found += rule.check(step, facts)
+        if violation is not None:
+            if not is_misplaced and not self._is_resumed(violation, event) and not self._was_unread(facts):
+                grammar = self._by_grammar.get(violation.rule)
+                if grammar is not None:
+                    found.insert(0, grammar.found(str(violation), step))
+            self._meant.make_room(event, violation)
+            take_step(facts.machine, event)
+        if found:
+            self._keep(found)
+        facts.reader.take(event)
+
+    def _was_unread(self, facts: Facts) -> bool:
+        """Whether a step is only out of order because an event could not be read, which was told of."""
+        if not facts.unread:
+            return False
+        facts.unread -= 1
+        return True
+
+    def _rules_for(self, cls: type) -> tuple[list[PlaceRule], list[EventRule]]:
+        """Return the rules that want to see events of a class: those about its place, and the others."""
+        rules = self._for_class.get(cls)
+        if rules is None:
+            both = [rule for rule in self._event_rules if issubclass(cls, rule.events)]
+            places = [rule for rule in both if isinstance(rule, PlaceRule)]
+            rules = places, [rule for rule in both if not isinstance(rule, PlaceRule)]
+            self._for_class[cls] = rules
+        return rules
+
+    def _is_resumed(self, violation: Violation, event: e.ResponseStreamEvent) -> bool:
+        """Whether a step is only out of order because what came before was not asked for again."""
+        if not self.facts.profile.resumed or not isinstance(event, e.ItemEvent):
+            return False
+        return violation.rule in (OrderRule.ITEM_NOT_ADDED, OrderRule.PART_NOT_ADDED) and not isinstance(
+            event, e.OutputItemAdded | e.ContentPartAdded | e.ReasoningSummaryPartAdded
+        )
+
+    # What is kept.
+
+    def _keep(self, found: Iterable[Finding]) -> None:
+        for finding in found:
+            if len(self.findings) < MAX_FINDINGS:
+                self.findings.append(finding)
+            else:
+                self.uncounted += 1
+
+    def _finding(self, code: str, message: str, event: int | None, offset: int | None) -> Finding | None:
+        rule = self._by_code.get(code)
+        return None if rule is None else msgspec.structs.replace(rule.found(message), event=event, offset=offset)
+
+    def _add(self, code: str, message: str, event: int | None, offset: int | None) -> None:
+        finding = self._finding(code, message, event, offset)
+        if finding is not None:
+            self._keep((finding,))

@@ -1,0 +1,235 @@
+"""What is known of a stream while it is judged: collected once, for all rules.
+
+A rule looks at one step and at the facts as they were before it; only then the step changes the facts. So a rule needs
+no memory of its own for what every rule would remember: the items, their parts, what was streamed, what was said of
+them.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct
+
+from penstock.spec import events as e
+from penstock.spec.items import FunctionCallItem, Item
+from penstock.spec.request import CreateResponse
+from penstock.spec.response import Response
+from penstock.stream.fold import ItemDraft, PartDraft
+from penstock.stream.machine import StreamMachine, Violation, item_kind
+from penstock.stream.reader import ResponseReader
+from penstock.wire.sse import Frame
+
+__all__ = ["Facts", "ItemFacts", "Profile", "Step"]
+
+
+class Profile(Struct, frozen=True):
+    """By what a stream is judged.
+
+    `dialect`: the specification (`openresponses`), or the practice of a known family of servers. `resumed`: the stream
+    is the rest of one, taken up with `starting_after`. `transport`: `sse`, `websocket`, `jsonl`, or `unknown` for
+    events without bytes. `content_type`: the header the reply came with, where it is known.
+    """
+
+    dialect: str = "openresponses"
+    resumed: bool = False
+    transport: str = "unknown"
+    content_type: str | None = None
+
+
+class Step:
+    """One event on its way through the rules.
+
+    `index` counts events from 0, `offset` is the byte offset of its frame, `type` its type as it came. `event` is the
+    typed event, in the specification's form and as it was meant where something was wrong with its place; None where it
+    says too little to be one. `violation` is what the grammar has against it.
+    """
+
+    __slots__ = ("event", "frame", "index", "offset", "type", "violation")
+
+    def __init__(self, index: int, offset: int | None, frame: Frame | None, name: str) -> None:
+        """Begin with what came."""
+        self.index = index
+        self.offset = offset
+        self.frame = frame
+        self.type = name
+        self.event: e.ResponseStreamEvent | None = None
+        self.violation: Violation | None = None
+
+
+class ItemFacts:
+    """One item: what its events said of it, and which events they were.
+
+    `ids` are other ids its events called it by; each was told of. `is_torn`: something of it could not be read, so
+    nothing can be said of its content.
+    """
+
+    __slots__ = ("added", "added_at", "call_id", "done", "done_at", "id", "ids", "is_torn", "kind", "name")
+
+    def __init__(self, item: Item | None, kind: str, item_id: str, index: int) -> None:
+        """Begin with the item's first event, the event `index`."""
+        self.kind = kind
+        self.id = item_id
+        self.ids: set[str] = set()
+        self.added = item
+        self.added_at = index
+        self.call_id = item.call_id if isinstance(item, FunctionCallItem) else ""
+        self.name = item.name if isinstance(item, FunctionCallItem) else ""
+        self.done: Item | None = None
+        self.done_at: int | None = None
+        self.is_torn = False
+
+
+class Facts:
+    """Everything that was told so far of one response."""
+
+    def __init__(self, profile: Profile, request: CreateResponse | None, events: int = 0) -> None:
+        """Begin before its first event, after so many events of other responses on the same connection."""
+        self.profile = profile
+        self.request = request
+        self.reader = ResponseReader(strict=False)
+        self.begun_at = events
+        """The index of the first event."""
+        self.events = events
+        """How many events came, those of other responses among them."""
+        self.numbered = 0
+        """How many of them had a `sequence_number`."""
+        self.last_number: int | None = None
+        self.unnumbered = 0
+        """How many events without a number came since."""
+        self.unread = 0
+        """How many events could not be read, and were not missed yet."""
+        self.is_over = False
+        """Whether a terminal event came, or a failure of the connection."""
+        self.first: Response | None = None
+        """The response as the first event told it."""
+        self.first_at: int | None = None
+        self.terminal: Response | None = None
+        self.terminal_at: int | None = None
+        self.error_at: int | None = None
+        """The event index of the last `error` event."""
+        self.items: dict[int, ItemFacts] = {}
+        """The items by `output_index`."""
+        self.next_index = 0
+        """The `output_index` that is due."""
+        self.item_ids: dict[str, int] = {}
+        """Which `output_index` an item id belongs to."""
+        self.call_ids: dict[str, int] = {}
+        self.calls = 0
+        """How many function calls there are."""
+        self.last_done: int | None = None
+        """The highest `output_index` of a finished item."""
+        self.incomplete: int | None = None
+        """The `output_index` of the first item that is done and incomplete."""
+        self.done_sentinels = 0
+        """How many `[DONE]` came."""
+
+    @property
+    def machine(self) -> StreamMachine:
+        """The grammar's view: what is open, where everything stands."""
+        return self.reader.machine
+
+    def item(self, output_index: int) -> ItemFacts | None:
+        """Return what is known of an item, None where it was never heard of."""
+        return self.items.get(output_index)
+
+    def draft(self, output_index: int) -> ItemDraft | None:
+        """Return the item as it grows, None where it was never heard of."""
+        try:
+            return self.reader.draft(output_index)
+        except KeyError:
+            return None
+
+    def part(self, event: e.ContentEvent | e.SummaryEvent) -> PartDraft | None:
+        """Return the part an event is about as it grows, None where it was never heard of."""
+        draft = self.draft(event.output_index)
+        if draft is None:
+            return None
+        if isinstance(event, e.SummaryEvent):
+            return draft.summary.get(event.summary_index)
+        return draft.content.get(event.content_index)
+
+    def is_torn(self, output_index: int) -> bool:
+        """Whether nothing can be said of the content of an item, since something of it could not be read."""
+        known = self.items.get(output_index)
+        return known is not None and known.is_torn
+
+    def tear(self, output_index: int | None) -> None:
+        """Let it be known that something could not be read: of an item, or of whatever is open."""
+        for index in self.machine.open_items if output_index is None else (output_index,):
+            known = self.items.get(index)
+            if known is not None:
+                known.is_torn = True
+
+    def lose(self, output_index: object = None) -> None:
+        """Take note of an event that could not be read, of an item or of nobody knows what.
+
+        The next step that is out of order, and what is missing from the content, follow from it.
+        """
+        self.unread += 1
+        self.tear(output_index if type(output_index) is int else None)
+
+    def take(self, step: Step) -> None:
+        """Let a step change the facts, after all rules have seen it."""
+        self.events += 1
+        event = step.event
+        if event is None:
+            self.unnumbered += 1
+            return
+        self._take_number(event)
+        match event:
+            case e.ResponseEvent():
+                self._take_response(step, event)
+            case e.ErrorEvent():
+                self.error_at = step.index
+            case e.OutputItemAdded():
+                self._take_item(step, event.output_index, event.item)
+            case e.OutputItemDone():
+                self._take_done(step, event)
+            case e.ItemEvent():
+                if event.output_index not in self.items:
+                    self._remember(ItemFacts(None, "", getattr(event, "item_id", ""), step.index), event.output_index)
+            case _:
+                pass
+
+    def _take_number(self, event: e.ResponseStreamEvent) -> None:
+        number = event.sequence_number
+        if number is UNSET:
+            self.unnumbered += 1
+        elif self.last_number is None or number > self.last_number:
+            self.numbered += 1
+            self.last_number = number
+            self.unnumbered = 0
+        else:
+            # A number that did not rise was meant to: the next is counted from where this one should have been.
+            self.last_number += 1
+
+    def _take_response(self, step: Step, event: e.ResponseEvent) -> None:
+        if self.first is None or isinstance(event, e.ResponseCreated):
+            self.first, self.first_at = event.response, step.index
+        if event.is_terminal:
+            self.terminal, self.terminal_at = event.response, step.index
+            self.is_over = True
+
+    def _take_item(self, step: Step, output_index: int, item: Item) -> None:
+        self._remember(ItemFacts(item, item_kind(item), item.id, step.index), output_index)
+
+    def _take_done(self, step: Step, event: e.OutputItemDone) -> None:
+        index, item = event.output_index, event.item
+        known = self.items.get(index)
+        if known is None:
+            known = ItemFacts(item, item_kind(item), item.id, step.index)
+            self._remember(known, index)
+        known.done, known.done_at = item, step.index
+        known.kind = known.kind or item_kind(item)
+        self.last_done = index if self.last_done is None else max(self.last_done, index)
+        if item.status == "incomplete" and self.incomplete is None:
+            self.incomplete = index
+
+    def _remember(self, known: ItemFacts, output_index: int) -> None:
+        self.items[output_index] = known
+        self.next_index = max(self.next_index, output_index + 1)
+        if known.kind == "function_call":
+            self.calls += 1
+        if known.id:
+            self.item_ids.setdefault(known.id, output_index)
+        if known.call_id:
+            self.call_ids.setdefault(known.call_id, output_index)

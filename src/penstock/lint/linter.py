@@ -1,0 +1,228 @@
+"""The linter as users hold it: bytes of any format, or events, in; findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from penstock.lint.engine import EventLinter
+from penstock.lint.facts import Profile
+from penstock.lint.findings import Finding
+from penstock.lint.rules import ALL_RULES
+from penstock.lint.select import selected_rules
+from penstock.spec.events import ResponseStreamEvent
+from penstock.spec.request import CreateResponse
+from penstock.wire.decoder import MAX_FRAME_BYTES
+from penstock.wire.errors import SHOWN_FRAME_BYTES, FramingError
+from penstock.wire.formats import Format, detect_format
+from penstock.wire.sse import SSEDecoder
+
+__all__ = ["Linter", "lint"]
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Linter:
+    """Judges one stream, while it comes.
+
+    Feed it bytes (`feed`; SSE, JSON lines or a document, told apart by what they hold) or events (`feed_event`), then
+    `finish`. Each call returns the findings that arose in it; `findings` are all of them. It never raises on a stream:
+    bytes that are no stream at all are a finding, too. Memory is bounded by the text of the response and the largest
+    frame.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialect: str = "openresponses",
+        resumed: bool = False,
+        transport: str | None = None,
+        content_type: str | None = None,
+        request: CreateResponse | None = None,
+        select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        max_frame: int = MAX_FRAME_BYTES,
+    ) -> None:
+        """Begin a stream.
+
+        `dialect` and `resumed` are by what it is judged (see `Profile`), `transport` and `content_type` how it came,
+        where the bytes do not tell. `request` is what it answers: family OR7 needs it. `select` and `ignore` are codes
+        or prefixes of codes (`OR3`); raises UnknownRule for one that fits no rule.
+        """
+        self._profile = Profile(
+            dialect=dialect, resumed=resumed, transport=transport or "unknown", content_type=content_type
+        )
+        self._request = request
+        self._rules = selected_rules(ALL_RULES, select, ignore)
+        self._max_frame = max_frame
+        self._engine: EventLinter | None = None
+        self._format: Format | None = None
+        self._sse = SSEDecoder(max_line=max_frame, max_frame=max_frame, all_blocks=True)
+        self._pending = bytearray()
+        self._offset = 0
+        self._dead = False
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings so far, in the order they arose."""
+        return self._judge().findings
+
+    @property
+    def events(self) -> int:
+        """How many events came."""
+        return self._judge().facts.events
+
+    @property
+    def format(self) -> Format | None:
+        """The format of the bytes, None until it could be told, or where events came without bytes."""
+        return self._format
+
+    def feed(self, data: bytes) -> list[Finding]:
+        """Take the next bytes, cut anywhere."""
+        before = len(self.findings) if self._engine is not None else 0
+        if not self._dead:
+            try:
+                self._feed(data)
+            except FramingError as error:
+                self._die(error)
+        return self._judge().findings[before:]
+
+    def feed_event(self, event: ResponseStreamEvent | Mapping[str, object]) -> list[Finding]:
+        """Take the next event: typed, or a plain JSON object."""
+        engine = self._judge()
+        before = len(engine.findings)
+        engine.feed_event(event)
+        return engine.findings[before:]
+
+    def finish(self) -> list[Finding]:
+        """Say that the stream is over; nothing may be fed after it."""
+        before = len(self.findings) if self._engine is not None else 0
+        if not self._dead:
+            try:
+                self._flush()
+            except FramingError as error:
+                self._die(error)
+        engine = self._judge()
+        engine.finish()
+        return engine.findings[before:]
+
+    def _judge(self, transport: str | None = None) -> EventLinter:
+        """Return the engine; it begins when it is known how the stream comes."""
+        if self._engine is None:
+            profile = self._profile
+            if profile.transport == "unknown" and transport is not None:
+                profile = msgspec.structs.replace(profile, transport=transport)
+            self._engine = EventLinter(profile=profile, request=self._request, rules=self._rules)
+        return self._engine
+
+    def _die(self, error: FramingError) -> None:
+        """Report bytes that are no framing; after them nothing can be read."""
+        self._dead = True
+        code = "OR110" if "UTF-8" in error.message else "OR106"
+        self._judge().report(code, error.message, offset=error.offset)
+
+    def _feed(self, data: bytes, *, final: bool = False) -> None:
+        if self._format is None:
+            self._pending += data
+            self._format = detect_format(bytes(self._pending), final=final)
+            if self._format is None:
+                self._check_size()
+                return
+            data = bytes(self._pending)
+            self._pending.clear()
+        match self._format:
+            case Format.SSE:
+                engine = self._judge("sse")
+                for frame in self._sse.feed(data):
+                    engine.feed_frame(frame)
+                if self._sse.error is not None:
+                    raise self._sse.error
+            case Format.JSONL:
+                self._feed_lines(data)
+            case Format.DOCUMENT:
+                self._pending += data
+                self._check_size()
+
+    def _feed_lines(self, data: bytes) -> None:
+        engine = self._judge("jsonl")
+        self._pending += data
+        *lines, rest = bytes(self._pending).split(b"\n") if b"\n" in data else [bytes(self._pending)]
+        for line in lines:
+            self._feed_line(engine, line)
+            self._offset += len(line) + 1
+        if lines:
+            self._pending[:] = rest
+        self._check_size()
+
+    def _feed_line(self, engine: EventLinter, line: bytes) -> None:
+        data = (line.removeprefix(_BOM) if self._offset == 0 else line).strip()
+        if data:
+            engine.feed_line(data, self._offset)
+
+    def _check_size(self) -> None:
+        if len(self._pending) > self._max_frame:
+            shown = bytes(self._pending[:SHOWN_FRAME_BYTES])
+            raise FramingError(f"a line of more than {self._max_frame} bytes", offset=self._offset, frame=shown)
+
+    def _flush(self) -> None:
+        if self._format is None and self._pending:
+            self._feed(b"", final=True)
+        match self._format:
+            case Format.SSE:
+                for frame in self._sse.flush():
+                    self._judge().feed_frame(frame)
+            case Format.JSONL:
+                self._feed_line(self._judge(), bytes(self._pending))
+            case Format.DOCUMENT:
+                self._feed_document(bytes(self._pending))
+            case None:
+                pass
+
+    def _feed_document(self, data: bytes) -> None:
+        """Judge an array of events; any other document is one event, or none."""
+        engine = self._judge("unknown")
+        document = data.removeprefix(_BOM).strip()
+        try:
+            elements = msgspec.json.decode(document, type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            engine.feed_line(document, 0)
+            return
+        end = 0
+        for element in map(bytes, elements):
+            begin = data.index(element, end)
+            end = begin + len(element)
+            engine.feed_line(element, begin)
+
+
+def lint(
+    stream: bytes | Iterable[bytes] | Iterable[ResponseStreamEvent] | Iterable[Mapping[str, object]],
+    *,
+    dialect: str = "openresponses",
+    resumed: bool = False,
+    transport: str | None = None,
+    content_type: str | None = None,
+    request: CreateResponse | None = None,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> list[Finding]:
+    """Return everything that is wrong with a stream: its bytes, in one piece or in many, or its events.
+
+    The keywords are those of `Linter`.
+    """
+    linter = Linter(
+        dialect=dialect,
+        resumed=resumed,
+        transport=transport,
+        content_type=content_type,
+        request=request,
+        select=select,
+        ignore=ignore,
+    )
+    for piece in (stream,) if isinstance(stream, bytes) else stream:
+        if isinstance(piece, bytes):
+            linter.feed(piece)
+        else:
+            linter.feed_event(piece)
+    linter.finish()
+    return linter.findings

@@ -1,0 +1,379 @@
+"""OR6, closing: how a stream ends, and what its snapshots and its last event tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from penstock.lint.compare import differences_from_done, differences_from_draft, is_streamed
+from penstock.lint.examples import Example, change, drop, truncate
+from penstock.lint.facts import Facts, Step
+from penstock.lint.findings import Finding, Level
+from penstock.lint.rule import EventRule, GrammarRule
+from penstock.spec import events as e
+from penstock.spec.items import Item
+from penstock.spec.response import Response
+from penstock.stream.machine import SHOWN_PLACES, item_kind
+from penstock.stream.states import OrderRule
+
+_STATES = "Items are state machines"
+_COMPLETED = "response.completed"
+_ITEM_DONE = "response.output_item.done"
+
+# The status a snapshot has in each lifecycle event.
+_STATUS_OF = {
+    e.ResponseCreated: ("in_progress", "queued"),
+    e.ResponseQueued: ("queued",),
+    e.ResponseInProgress: ("in_progress",),
+    e.ResponseCompleted: ("completed",),
+    e.ResponseFailed: ("failed",),
+    e.ResponseIncomplete: ("incomplete",),
+}
+
+
+class TerminalAbsent(EventRule):
+    """The stream ends in the middle."""
+
+    code = "OR601"
+    name = "terminal-absent"
+    level = Level.ERROR
+    events = ()
+    section = "State Machine events"
+    sentence = "when a response changes status from in_progress to completed, a response.completed event is triggered."
+    what = (
+        "A stream ends with exactly one terminal event: `response.completed`, `response.incomplete` or "
+        "`response.failed`."
+    )
+    why = (
+        "Without it no client tested knows that the answer is not whole: the official SDKs, the AI SDK, LangChain "
+        "and Codex "
+        "raise, wait for ever, or take a cut answer for a finished one."
+    )
+    mend = "An `error` event and `response.failed` are put at the end: it was cut short."
+    bad = Example(base="text", edits=(truncate(_COMPLETED),))
+    good = Example(base="text")
+
+    def end(self, facts: Facts) -> Iterator[Finding]:
+        """Ask for the terminal event."""
+        if facts.events and not facts.is_over and facts.error_at is None and not facts.unread:
+            opened = ", ".join(islice(facts.machine.open_places, SHOWN_PLACES)) or "nothing"
+            yield self.found(f"the stream ends while the response is {facts.machine.state.value}; open: {opened}")
+
+
+class StatusDiffersFromEvent(EventRule):
+    """A snapshot tells another state than its event."""
+
+    code = "OR602"
+    name = "status-differs-from-event"
+    level = Level.ERROR
+    events = (e.ResponseEvent,)
+    section = "State Machine events"
+    sentence = "when a response changes status from in_progress to completed, a response.completed event is triggered."
+    what = "The `status` of the response in a lifecycle event is the event's."
+    why = (
+        "Clients that keep the response, and not the event, believe a finished response is under way, or the other "
+        "way about."
+    )
+    mend = "The status is set to the event's."
+    bad = Example(base="text", edits=(change(_COMPLETED, "response.status", "in_progress"),))
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Compare the status with the event."""
+        event = step.event
+        if not isinstance(event, e.ResponseEvent):
+            return
+        wanted = _STATUS_OF[type(event)]
+        if event.response.status not in wanted and "status" not in event.response.extra:
+            yield self.found(
+                f"{event.event_type} tells of a response that is {event.response.status!r}, not {wanted[0]!r}",
+                step,
+                path="response.status",
+            )
+
+
+class OutputDiffersFromStream(EventRule):
+    """The last event tells another output than the stream."""
+
+    code = "OR603"
+    name = "output-differs-from-stream"
+    level = Level.ERROR
+    events = (e.ResponseCompleted, e.ResponseIncomplete, e.ResponseFailed)
+    section = "Delta Events"
+    sentence = "All streamable objects must follow this delta event pattern."
+    what = (
+        "The `output` of the terminal response is the streamed items: the same, in the same order, with the same ids."
+    )
+    why = (
+        "Fourteen of seventeen clients tested take the final answer from here: with an empty or other `output` they "
+        "return "
+        "no text and no calls, after having shown them."
+    )
+    mend = "The output is made of the streamed items."
+    bad = Example(base="text", edits=(change(_COMPLETED, "response.output", []),))
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the output with the items, one by one; the first that differs is enough."""
+        event = step.event
+        if not isinstance(event, e.ResponseEvent) or "output" in event.response.extra:
+            return
+        if facts.profile.resumed or (step.violation is not None and step.violation.rule is OrderRule.CREATED_NOT_FIRST):
+            return
+        failed = isinstance(event, e.ResponseFailed)
+        for path, message, related in _output_differences(event.response, facts, failed=failed):
+            yield self.found(message, step, path=f"response.output{path}", related=related)
+            return
+
+
+def _output_differences(response: Response, facts: Facts, *, failed: bool) -> Iterator[tuple[str, str, int | None]]:
+    told = response.output
+    places = sorted(facts.items)
+    if len(told) != len(places):
+        if failed and len(told) < len(places):
+            # What a failed response keeps of its output is the server's affair.
+            return
+        yield "", f"the output has {len(told)} items, {len(places)} were streamed", None
+        return
+    for index, place in enumerate(places):
+        known = facts.items[place]
+        item = told[index]
+        at = f"[{index}]"
+        if known.kind and item_kind(item) != known.kind:
+            yield f"{at}.type", f"the item is {item_kind(item)}, streamed was {known.kind}", known.added_at
+        elif known.id and item.id != known.id and item.id not in known.ids:
+            yield f"{at}.id", f"the item's id is {item.id!r}, streamed was {known.id!r}", known.added_at
+        elif not known.is_torn:
+            yield from _item_differences(item, place, facts, at)
+
+
+def _item_differences(item: Item, place: int, facts: Facts, at: str) -> Iterator[tuple[str, str, int | None]]:
+    """Hold an item of the terminal response against its done event; what its other events said may stand, too."""
+    known = facts.items[place]
+    done, draft = known.done, facts.draft(place)
+    from_draft = list(differences_from_draft(item, draft)) if draft is not None else []
+    if done is None:
+        for path, message in from_draft:
+            yield f"{at}{path}", message, known.added_at
+        return
+    for path, message in differences_from_done(item, done):
+        is_content = path.startswith((".content", ".summary", ".arguments"))
+        if is_content and draft is not None and is_streamed(draft) and not from_draft:
+            continue
+        if path in (".call_id", ".name") and getattr(item, path[1:]) == getattr(known, path[1:]):
+            continue
+        yield f"{at}{path}", message, known.done_at
+
+
+class ItemStatusWrong(EventRule):
+    """An item's status is not that of its event."""
+
+    code = "OR604"
+    name = "item-status-wrong"
+    level = Level.ERROR
+    events = (e.OutputItemAdded, e.OutputItemDone)
+    section = _STATES
+    sentence = "in_progress - the model is currently emitting tokens belonging to this item"
+    what = (
+        "An item that is added is `in_progress`, one that is done is `completed` or `incomplete` (or `failed`, for "
+        "extensions)."
+    )
+    why = "Clients show an item as under way for ever, or as finished before its first word."
+    mend = "The status is set to the event's."
+    bad = Example(
+        base="text",
+        edits=(
+            change(_ITEM_DONE, "item.status", "in_progress"),
+            change(_COMPLETED, "response.output.0.status", "in_progress"),
+        ),
+    )
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Compare the status with the event."""
+        event = step.event
+        if not isinstance(event, e.OutputItemAdded | e.OutputItemDone):
+            return
+        item = event.item
+        status = item.status
+        if not isinstance(status, str) or "status" in item.extra:
+            return
+        if isinstance(event, e.OutputItemAdded):
+            # An extension's item, or the result of a tool, may be whole when it is added.
+            streamed = item_kind(item) in ("message", "reasoning", "function_call")
+            if streamed and status != "in_progress":
+                yield self.found(f"the item is added as {status!r}, not 'in_progress'", step, path="item.status")
+        elif status == "in_progress":
+            yield self.found("the item is done and 'in_progress'", step, path="item.status")
+
+
+class IncompleteItemNotLast(EventRule):
+    """An incomplete item is followed by another, or by a response that is not incomplete."""
+
+    code = "OR605"
+    name = "incomplete-item-not-last"
+    level = Level.ERROR
+    events = (e.OutputItemAdded, e.ResponseCompleted)
+    section = _STATES
+    sentence = (
+        "If an item ends in a terminal state, it MUST be the last item emitted, and the containing response also "
+        "MUST be in "
+        "an incomplete state."
+    )
+    what = "An item that is `incomplete` is the last, and its response is incomplete."
+    why = (
+        "A client that sees the response completed takes the cut item, a half sentence or half a JSON document, for "
+        "whole."
+    )
+    mend = "The response ends as incomplete."
+    bad = Example(
+        base="text",
+        edits=(
+            change(_ITEM_DONE, "item.status", "incomplete"),
+            change(_COMPLETED, "response.output.0.status", "incomplete"),
+        ),
+    )
+    good = Example(base="incomplete")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Look for incomplete items before this event."""
+        index = facts.incomplete
+        if index is not None:
+            after = "another item" if isinstance(step.event, e.OutputItemAdded) else "response.completed"
+            related = facts.items[index].done_at
+            yield self.found(f"output[{index}] is incomplete, and {after} follows", step, related=related)
+
+
+class ErrorNotFollowedByFailed(GrammarRule):
+    """After an error the stream goes on, or ends."""
+
+    code = "OR606"
+    name = "error-not-followed-by-failed"
+    level = Level.ERROR
+    breaks = OrderRule.ERROR_NOT_FOLLOWED_BY_FAILED
+    section = "Errors"
+    sentence = "Any error incurred while streaming will be followed by a response.failed event."
+    what = "After an `error` event comes `response.failed`."
+    why = "A client that goes by terminal events waits for ever, or reports success."
+    mend = "`response.failed` is put at the end, with the error."
+    bad = Example(base="failed", edits=(drop("response.failed"),))
+    good = Example(base="failed")
+
+    def end(self, facts: Facts) -> Iterator[Finding]:
+        """Ask for the event that has to follow."""
+        if facts.error_at is not None and not facts.is_over and not facts.unread:
+            yield self.found("the stream ends after an error event", related=facts.error_at)
+
+
+class FailedWithoutError(EventRule):
+    """The end does not tell why, or tells it where nothing is to be told."""
+
+    code = "OR607"
+    name = "failed-without-error"
+    level = Level.ERROR
+    events = (e.ResponseCompleted, e.ResponseFailed, e.ResponseIncomplete)
+    section = "Errors"
+    sentence = "When an error occurs, the API responds with a structured error object"
+    what = (
+        "A failed response has an `error`, an incomplete one `incomplete_details`, a completed one neither, and a "
+        "`completed_at`."
+    )
+    why = (
+        "Users are told that something failed and never what; LangChain takes the reason of an incomplete answer "
+        "from here."
+    )
+    mend = "The error is taken from the `error` event; what does not belong is left out."
+    bad = Example(base="failed", edits=(change("response.failed", "response.error", None),))
+    good = Example(base="failed")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Look for what has to be there, and for what must not."""
+        event = step.event
+        if not isinstance(event, e.ResponseEvent):
+            return
+        r = event.response
+        said = r.extra
+        if isinstance(event, e.ResponseFailed) and r.error is None and "error" not in said:
+            yield self.found("the response failed, and error is null", step, path="response.error")
+        elif (
+            isinstance(event, e.ResponseIncomplete)
+            and r.incomplete_details is None
+            and "incomplete_details" not in said
+        ):
+            yield self.found(
+                "the response is incomplete, and incomplete_details is null", step, path="response.incomplete_details"
+            )
+        elif isinstance(event, e.ResponseCompleted):
+            if r.error is not None:
+                yield self.found("the response completed, and has an error", step, path="response.error")
+            if r.incomplete_details is not None:
+                yield self.found(
+                    "the response completed, and has incomplete_details", step, path="response.incomplete_details"
+                )
+            if r.completed_at is None and "completed_at" not in said:
+                yield self.found("the response completed, and completed_at is null", step, path="response.completed_at")
+
+
+class UsageInconsistent(EventRule):
+    """The token counts contradict each other, or are missing."""
+
+    code = "OR608"
+    name = "usage-inconsistent"
+    level = Level.WARNING
+    events = (e.ResponseCompleted, e.ResponseIncomplete)
+    section = "Items are streamable"
+    sentence = "All fields not marked nullable MUST have a value."
+    what = "`total_tokens` is the sum, no detail exceeds its total, and a completed response has `usage`."
+    why = (
+        "Twelve of seventeen clients tested raise or lose the turn when `usage` is null; bills are made of these "
+        "figures."
+    )
+    mend = "The sum is put right, details are cut to their totals, missing figures are 0."
+    bad = Example(base="text", edits=(change(_COMPLETED, "response.usage.total_tokens", 99),))
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Add up."""
+        event = step.event
+        if not isinstance(event, e.ResponseEvent) or "usage" in event.response.extra:
+            return
+        usage = event.response.usage
+        if usage is None:
+            if isinstance(event, e.ResponseCompleted):
+                yield self.found("the response completed without usage", step, path="response.usage")
+            return
+        if usage.extra or usage.input_tokens_details.extra or usage.output_tokens_details.extra:
+            keys = {"input_tokens", "output_tokens", "total_tokens"} & set(usage.extra)
+            if keys:
+                return
+        if usage.total_tokens != usage.input_tokens + usage.output_tokens:
+            yield self.found(
+                f"total_tokens is {usage.total_tokens}, the sum is {usage.input_tokens + usage.output_tokens}",
+                step,
+                path="response.usage.total_tokens",
+            )
+        if usage.input_tokens_details.cached_tokens > usage.input_tokens:
+            yield self.found(
+                f"cached_tokens is {usage.input_tokens_details.cached_tokens} of {usage.input_tokens} input tokens",
+                step,
+                path="response.usage.input_tokens_details.cached_tokens",
+            )
+        if usage.output_tokens_details.reasoning_tokens > usage.output_tokens:
+            yield self.found(
+                f"reasoning_tokens is {usage.output_tokens_details.reasoning_tokens} "
+                f"of {usage.output_tokens} output tokens",
+                step,
+                path="response.usage.output_tokens_details.reasoning_tokens",
+            )
+
+
+RULES = (
+    TerminalAbsent,
+    StatusDiffersFromEvent,
+    OutputDiffersFromStream,
+    ItemStatusWrong,
+    IncompleteItemNotLast,
+    ErrorNotFollowedByFailed,
+    FailedWithoutError,
+    UsageInconsistent,
+)

@@ -1,0 +1,344 @@
+"""OR5, content: what is said at the end is what was streamed.
+
+Each level is held against the one below it as that said it last: the done text against the deltas, the part against the
+done text, the item against its done parts. So text that was lost once is one finding, not one a level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import UNSET
+
+from penstock.lint.compare import (
+    SHOWN,
+    call_arguments,
+    differences_from_draft,
+    different_lists,
+    part_texts,
+    where_texts_differ,
+)
+from penstock.lint.examples import Example, change
+from penstock.lint.facts import Facts, Step
+from penstock.lint.findings import Finding, Level
+from penstock.lint.rule import EventRule
+from penstock.lint.shape import ENUMERATIONS
+from penstock.spec import events as e
+from penstock.spec.base import is_extension_name
+from penstock.spec.content import Annotation, OutputTextContent, UrlCitation
+from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.stream.fold import PartDraft, part_text
+from penstock.stream.machine import item_kind, part_kind
+
+_STREAMABLE = "Items are streamable"
+_TEXT_DONE = "response.output_text.done"
+_PART_DONE = "response.content_part.done"
+_ITEM_DONE = "response.output_item.done"
+_COMPLETED = "response.completed"
+_DELTA = "A delta event represents a change to an object since its last update."
+
+
+class DoneDiffersFromDeltas(EventRule):
+    """The whole is not the sum of the deltas."""
+
+    code = "OR501"
+    name = "done-differs-from-deltas"
+    level = Level.ERROR
+    events = (
+        e.OutputTextDone,
+        e.RefusalDone,
+        e.ReasoningDone,
+        e.ReasoningSummaryTextDone,
+        e.FunctionCallArgumentsDone,
+    )
+    section = "Delta Events"
+    sentence = _DELTA
+    what = "The text, refusal, reasoning, summary or arguments of a done event equal the joined deltas."
+    why = (
+        "One client shows the deltas, another the done text: one user sees what the other does not, and nobody is told."
+    )
+    mend = "What was streamed stands; the done event repeats it."
+    bad = Example(
+        base="text",
+        edits=(
+            change(_TEXT_DONE, "text", "Hello world!"),
+            change(_PART_DONE, "part.text", "Hello world!"),
+            change(_ITEM_DONE, "item.content.0.text", "Hello world!"),
+            change(_COMPLETED, "response.output.0.content.0.text", "Hello world!"),
+        ),
+    )
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the whole with the joined deltas; where there were none, OR314 speaks."""
+        event = step.event
+        if step.violation is not None or not isinstance(event, e.ItemEvent) or facts.is_torn(event.output_index):
+            return
+        match event:
+            case e.FunctionCallArgumentsDone():
+                draft = facts.draft(event.output_index)
+                told = call_arguments(draft) if draft is not None else []
+                said, path = event.arguments, "arguments"
+            case e.OutputTextDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
+                part = facts.part(event)
+                told = part_texts(part) if part is not None else []
+                said, path = event.text, "text"
+            case e.RefusalDone():
+                part = facts.part(event)
+                told = part_texts(part) if part is not None else []
+                said, path = event.refusal, "refusal"
+            case _:
+                return
+        if any(told) and said not in told:
+            yield self.found(f"the {path} {where_texts_differ(told[0], said)}", step, path=path)
+        elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
+            part = facts.part(event)
+            if part is not None and part.logprobs and event.logprobs != part.logprobs:
+                words = different_lists("log probability", event.logprobs, part.logprobs)
+                yield self.found(words, step, path="logprobs")
+
+
+class PartDiffersFromContent(EventRule):
+    """A finished part is not what was streamed into it."""
+
+    code = "OR502"
+    name = "part-differs-from-content"
+    level = Level.ERROR
+    events = (e.ContentPartDone, e.ReasoningSummaryPartDone)
+    section = _STREAMABLE
+    sentence = "The content part is then closed with response.content_part.done."
+    what = "A done part equals what was streamed into it: its text, annotations and log probabilities."
+    why = "Clients that keep the finished part lose the text or the citations that they showed."
+    mend = "The part is made of what was streamed."
+    bad = Example(
+        base="annotated",
+        edits=(
+            change(_PART_DONE, "part.annotations", []),
+            change(_ITEM_DONE, "item.content.0.annotations", []),
+            change(_COMPLETED, "response.output.0.content.0.annotations", []),
+        ),
+    )
+    good = Example(base="annotated")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the part with what is known of it."""
+        event = step.event
+        if step.violation is not None or not isinstance(event, e.ContentPartDone | e.ReasoningSummaryPartDone):
+            return
+        draft = facts.part(event)
+        if draft is None or facts.is_torn(event.output_index):
+            return
+        if part_kind(event.part) != part_kind(draft.added):
+            yield self.found(
+                f"the part was added as {part_kind(draft.added)} and is done as {part_kind(event.part)}",
+                step,
+                path="part.type",
+            )
+            return
+        texts = part_texts(draft)
+        if part_text(event.part) not in texts:
+            key = "refusal" if part_kind(event.part) == "refusal" else "text"
+            yield self.found(
+                f"the part's text {where_texts_differ(texts[0], part_text(event.part))}", step, path=f"part.{key}"
+            )
+        elif isinstance(event.part, OutputTextContent):
+            yield from self._check_extras(step, event.part, draft)
+
+    def _check_extras(self, step: Step, part: OutputTextContent, draft: PartDraft) -> Iterator[Finding]:
+        if draft.annotations and part.annotations != draft.annotations:
+            words = different_lists("annotation", part.annotations, draft.annotations)
+            yield self.found(words, step, path="part.annotations")
+        if draft.logprobs and part.logprobs is not UNSET and part.logprobs != draft.logprobs:
+            words = different_lists("log probability", part.logprobs, draft.logprobs)
+            yield self.found(words, step, path="part.logprobs")
+
+
+class ItemDiffersFromParts(EventRule):
+    """A finished item is not made of its parts."""
+
+    code = "OR503"
+    name = "item-differs-from-parts"
+    level = Level.ERROR
+    events = (e.OutputItemDone,)
+    section = _STREAMABLE
+    sentence = "When finished, the item is closed with response.output_item.done"
+    what = "A done item is what was added, and equals its parts; a done call equals its arguments."
+    why = "Codex, and every client that stores finished items, keeps another answer than the one that was shown."
+    mend = "The item is made of its parts."
+    bad = Example(
+        base="text",
+        edits=(
+            change(_ITEM_DONE, "item.content.0.text", "Hello"),
+            change(_COMPLETED, "response.output.0.content.0.text", "Hello"),
+        ),
+    )
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the item with its parts as they were done."""
+        event = step.event
+        if step.violation is not None or not isinstance(event, e.OutputItemDone):
+            return
+        draft = facts.draft(event.output_index)
+        if draft is None or facts.is_torn(event.output_index):
+            return
+        known = facts.item(event.output_index)
+        changed = _changed(event.item, known.added) if known is not None and known.added is not None else None
+        if changed is not None:
+            yield self.found(changed[1], step, path=f"item.{changed[0]}", related=known.added_at if known else None)
+            return
+        for path, message in differences_from_draft(event.item, draft):
+            yield self.found(message, step, path=f"item{path}")
+            return
+
+
+def _is_known(item: Item) -> bool:
+    """Whether an item is of a type there can be: any other was told of already."""
+    return not isinstance(item, ExtensionItem) or is_extension_name(item.type)
+
+
+def _changed(item: Item, added: Item) -> tuple[str, str] | None:
+    """Return what of an item changed that cannot change, as its name and in words."""
+    kinds = item_kind(added), item_kind(item)
+    if kinds[0] != kinds[1] and _is_known(added) and _is_known(item):
+        return "type", f"the item was added as {kinds[0]!r} and is done as {kinds[1]!r}"
+    if isinstance(item, MessageItem) and isinstance(added, MessageItem) and item.role != added.role:
+        known = ENUMERATIONS[MessageItem, "role"]
+        if item.role in known and added.role in known:
+            return "role", f"the message was added with the role {added.role!r} and is done with {item.role!r}"
+    return None
+
+
+class AddedNotEmpty(EventRule):
+    """Something begins with content it should still be given."""
+
+    code = "OR504"
+    name = "added-not-empty"
+    level = Level.WARNING
+    events = (e.OutputItemAdded, e.ContentPartAdded, e.ReasoningSummaryPartAdded)
+    section = _STREAMABLE
+    sentence = "Use zero values where applicable."
+    what = "An item or a part is added with zero values, not with the content that its deltas will bring."
+    why = (
+        "Clients put the deltas behind what was added: the text or the arguments are there twice. pydantic-ai, "
+        "LiteLLM and "
+        "the official OpenAI helper for Python lose such a call altogether."
+    )
+    mend = "What was added comes as a delta."
+    bad = Example(base="call", edits=(change("response.output_item.added", "item.arguments", '{"gate":"north"}'),))
+    good = Example(base="call")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Look into what is added."""
+        match event := step.event:
+            case e.OutputItemAdded():
+                match event.item:
+                    case FunctionCallItem() if event.item.arguments:
+                        yield self.found("the call is added with its arguments", step, path="item.arguments")
+                    case MessageItem() if any(part_text(part) for part in event.item.content):
+                        yield self.found("the message is added with its content", step, path="item.content")
+                    case ReasoningItem() if any(part_text(part) for part in event.item.summary):
+                        yield self.found("the reasoning is added with its summary", step, path="item.summary")
+                    case _:
+                        pass
+            case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
+                if part_text(event.part):
+                    key = "refusal" if part_kind(event.part) == "refusal" else "text"
+                    yield self.found("the part is added with its text", step, path=f"part.{key}")
+            case _:
+                pass
+
+
+class ArgumentsNotJSON(EventRule):
+    """A call's arguments cannot be parsed."""
+
+    code = "OR505"
+    name = "arguments-not-json"
+    level = Level.WARNING
+    events = (e.OutputItemDone,)
+    section = "Externally-hosted tools"
+    sentence = "the developer must run the function and return the output back to the LLM in a second request"
+    what = "The arguments of a completed call are a JSON document."
+    why = "Every client parses them to run the tool; most do not expect to fail."
+    mend = None
+    bad = Example(
+        base="call",
+        edits=(
+            change("response.function_call_arguments.delta", "delta", '"north"', 1),
+            change("response.function_call_arguments.done", "arguments", '{"gate":"north"'),
+            change(_ITEM_DONE, "item.arguments", '{"gate":"north"'),
+            change(_COMPLETED, "response.output.0.arguments", '{"gate":"north"'),
+        ),
+    )
+    good = Example(base="call")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Parse the arguments."""
+        event = step.event
+        if not isinstance(event, e.OutputItemDone) or not isinstance(event.item, FunctionCallItem):
+            return
+        if event.item.status != "completed":
+            return
+        try:
+            msgspec.json.decode(event.item.arguments)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            shown = event.item.arguments[:SHOWN]
+            yield self.found(f"the arguments are not JSON: {shown!r}", step, path="item.arguments")
+
+
+class AnnotationOutOfRange(EventRule):
+    """An annotation points outside the text."""
+
+    code = "OR506"
+    name = "annotation-out-of-range"
+    level = Level.WARNING
+    events = (e.ContentPartDone,)
+    section = "Why User and Assistant Content Have Different Shapes"
+    sentence = "These are usually serializable as UTF-8 text, optionally with metadata like token logprobs."
+    what = "`start_index <= end_index <=` the length of the text, in characters."
+    why = "A client that cuts the text at these places marks the wrong words, or raises."
+    mend = None
+    bad = Example(
+        base="annotated",
+        edits=tuple(
+            change(event_type, path, 99)
+            for event_type, path in (
+                ("response.output_text.annotation.added", "annotation.end_index"),
+                (_PART_DONE, "part.annotations.0.end_index"),
+                (_ITEM_DONE, "item.content.0.annotations.0.end_index"),
+                (_COMPLETED, "response.output.0.content.0.annotations.0.end_index"),
+            )
+        ),
+    )
+    good = Example(base="annotated")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Hold each annotation against the text."""
+        event = step.event
+        if not isinstance(event, e.ContentPartDone) or not isinstance(event.part, OutputTextContent):
+            return
+        length = len(event.part.text)
+        for index, annotation in enumerate(event.part.annotations):
+            if not _in_range(annotation, length):
+                assert isinstance(annotation, UrlCitation)
+                yield self.found(
+                    f"the annotation is on {annotation.start_index} to {annotation.end_index} "
+                    f"of a text of {length} characters",
+                    step,
+                    path=f"part.annotations[{index}]",
+                )
+
+
+def _in_range(annotation: Annotation, length: int) -> bool:
+    return not isinstance(annotation, UrlCitation) or 0 <= annotation.start_index <= annotation.end_index <= length
+
+
+RULES = (
+    DoneDiffersFromDeltas,
+    PartDiffersFromContent,
+    ItemDiffersFromParts,
+    AddedNotEmpty,
+    ArgumentsNotJSON,
+    AnnotationOutOfRange,
+)

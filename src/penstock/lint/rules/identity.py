@@ -1,0 +1,440 @@
+"""OR4, identity: numbers that rise, ids that stay, indexes that count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from penstock.lint.examples import Example, change, drop
+from penstock.lint.facts import Facts, Step
+from penstock.lint.findings import Finding, Level
+from penstock.lint.rule import EventRule, NumberRule, PlaceRule
+from penstock.spec import events as e
+from penstock.spec.items import ExtensionItem, FunctionCallItem
+
+_EVENTS = "Required fields for extended streaming events"
+_ITEM_FIELDS = "Required item fields"
+_TEXT_DELTA = "response.output_text.delta"
+_NUMBERED = (
+    "A monotonically increasing number (within the stream or session) that allows clients to order events and detect "
+    "gaps."
+)
+_UNIQUE_ID = (
+    "it MUST be unique enough for clients to reference the item unambiguously "
+    "(for example, via ItemReference objects or logs)."
+)
+
+
+class SequenceNotIncreasing(NumberRule):
+    """A number is not higher than the one before it."""
+
+    code = "OR401"
+    name = "sequence-not-increasing"
+    level = Level.ERROR
+    section = _EVENTS
+    sentence = _NUMBERED
+    what = "`sequence_number` is higher in each event than in the one before."
+    why = (
+        "A client that takes a stream up again with `starting_after` gets events twice, or never; one that sorts by "
+        "number mixes the text."
+    )
+    mend = "Events are numbered anew."
+    bad = Example(base="text", edits=(change(_TEXT_DELTA, "sequence_number", 4, 1),), renumber=False)
+    good = Example(base="text")
+
+    def __init__(self) -> None:
+        """Begin a stream."""
+        self._told_at = -2
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the number with the last; of a run of numbers that do not rise, tell the first."""
+        number = step.event.sequence_number if step.event is not None else UNSET
+        last = facts.last_number
+        if isinstance(number, int) and last is not None and number <= last:
+            if self._told_at != step.index - 1:
+                yield self.found(f"sequence_number {number} comes after {last}", step, path="sequence_number")
+            self._told_at = step.index
+
+
+class SequenceGap(NumberRule):
+    """Numbers are left out."""
+
+    code = "OR402"
+    name = "sequence-gap"
+    level = Level.WARNING
+    section = _EVENTS
+    sentence = _NUMBERED
+    what = "`sequence_number` begins at 0 and rises by 1."
+    why = "A gap tells a client that an event was lost; it may throw the stream away and ask again."
+    mend = "Events are numbered anew."
+    bad = Example(
+        base="text",
+        edits=(
+            drop(_TEXT_DELTA),
+            change("response.output_text.done", "text", " world."),
+            change("response.content_part.done", "part.text", " world."),
+            change("response.output_item.done", "item.content.0.text", " world."),
+            change("response.completed", "response.output.0.content.0.text", " world."),
+        ),
+        renumber=False,
+    )
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the number with the next that is due."""
+        number = step.event.sequence_number if step.event is not None else UNSET
+        if not isinstance(number, int):
+            return
+        if facts.last_number is None:
+            if number > 0 and facts.events == 0 and not facts.profile.resumed:
+                yield self.found(f"the first sequence_number is {number}, not 0", step, path="sequence_number")
+        elif number > facts.last_number + 1 + facts.unnumbered:
+            yield self.found(
+                f"sequence_number {number} comes after {facts.last_number}: {number - facts.last_number - 1} left out",
+                step,
+                path="sequence_number",
+            )
+
+
+class ResponseIdChanges(EventRule):
+    """The response becomes another."""
+
+    code = "OR403"
+    name = "response-id-changes"
+    level = Level.ERROR
+    events = (e.ResponseEvent,)
+    section = "State Machine events"
+    sentence = (
+        "A state machine event represents a change in the status of an object as it progresses through its lifecycle."
+    )
+    what = "All events of a stream tell of one response: `id`, `created_at` and `model` stay."
+    why = "A client keeps the id of the first event and continues, fetches or deletes a response that does not exist."
+    mend = "The first id, time and model are used throughout."
+    bad = Example(base="text", edits=(change("response.completed", "response.id", "resp_2"),))
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the response with the first."""
+        event, first = step.event, facts.first
+        if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
+            return
+        for name in ("id", "created_at", "model"):
+            was, now = getattr(first, name), getattr(event.response, name)
+            if was != now and name not in event.response.extra and name not in first.extra:
+                yield self.found(
+                    f"the response's {name} was {was!r} and is now {now!r}",
+                    step,
+                    path=f"response.{name}",
+                    related=facts.first_at,
+                )
+
+
+class ItemIdChanges(EventRule):
+    """An item becomes another."""
+
+    code = "OR404"
+    name = "item-id-changes"
+    level = Level.ERROR
+    events = (e.ItemEvent, e.ResponseEvent)
+    section = _ITEM_FIELDS
+    sentence = _UNIQUE_ID
+    what = "An item has one id, in every event about it and in the terminal `output`."
+    why = (
+        "The AI SDK and the official OpenAI helpers look items up by id: a delta to another id is dropped or raises, "
+        "and "
+        "calls in the terminal response do not match those that were streamed."
+    )
+    mend = "The id of `output_item.added` is used throughout."
+    bad = Example(base="text", edits=(change(_TEXT_DELTA, "item_id", "msg_other"),))
+    good = Example(base="text")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the id with the item's own."""
+        event = step.event
+        if isinstance(event, e.OutputItemAdded | e.ResponseEvent) or not isinstance(event, e.ItemEvent):
+            return
+        known = facts.item(event.output_index)
+        if known is None or not known.id:
+            return
+        if isinstance(event, e.OutputItemDone):
+            said, path = event.item.id, "item.id"
+        else:
+            said, path = getattr(event, "item_id", ""), "item_id"
+        other = facts.item_ids.get(said)
+        if (
+            said == known.id
+            or said in known.ids
+            or "item_id" in event.extra
+            or "id" in getattr(event, "item", event).extra
+        ):
+            return
+        if other is None or isinstance(event, e.OutputItemDone):
+            known.ids.add(said)
+            yield self.found(
+                f"output[{event.output_index}] has the id {known.id!r}, not {said!r}",
+                step,
+                path=path,
+                related=known.added_at,
+            )
+
+
+class ItemIdShared(EventRule):
+    """Two items have one id."""
+
+    code = "OR405"
+    name = "item-id-shared"
+    level = Level.ERROR
+    events = (e.OutputItemAdded,)
+    section = _ITEM_FIELDS
+    sentence = _UNIQUE_ID
+    what = "Two items never share an id."
+    why = "Clients keep items by id: the second replaces the first, whose text or call is lost."
+    mend = "The second item gets an id of its own."
+    bad = Example(
+        base="two_calls",
+        edits=(
+            change("response.output_item.added", "item.id", "fc_1", 1),
+            *(change("response.function_call_arguments.delta", "item_id", "fc_1", n) for n in (1, 3)),
+            change("response.function_call_arguments.done", "item_id", "fc_1", 1),
+            change("response.output_item.done", "item.id", "fc_1", 1),
+            change("response.completed", "response.output.1.id", "fc_1"),
+        ),
+    )
+    good = Example(base="two_calls")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Look for the id among the items that are known."""
+        event = step.event
+        if not isinstance(event, e.OutputItemAdded):
+            return
+        other = facts.item_ids.get(event.item.id) if event.item.id else None
+        if other is not None and other != event.output_index:
+            yield self.found(
+                f"output[{event.output_index}] has the id {event.item.id!r}, which is that of output[{other}]",
+                step,
+                path="item.id",
+                related=facts.items[other].added_at,
+            )
+
+
+class OutputIndexWrong(PlaceRule):
+    """Items are not counted 0, 1, 2."""
+
+    code = "OR406"
+    name = "output-index-wrong"
+    level = Level.ERROR
+    events = (e.ItemEvent,)
+    section = "Delta Events"
+    sentence = "Adding a new item to a list (response.output_item.added)"
+    what = "`output_index` is an item's place in `output`: 0, 1, 2 ... in order of addition, never shared."
+    why = (
+        "LangChain, LiteLLM and the official OpenAI helpers put the pieces of two items with one index together: of "
+        "two "
+        "parallel calls one has the arguments of both, the other none."
+    )
+    mend = "Items are counted anew, in order of addition."
+    bad = Example(
+        base="two_messages",
+        edits=tuple(
+            change(event_type, "output_index", 2, 1)
+            for event_type in (
+                "response.output_item.added",
+                "response.content_part.added",
+                _TEXT_DELTA,
+                "response.output_text.done",
+                "response.content_part.done",
+                "response.output_item.done",
+            )
+        ),
+    )
+    good = Example(base="two_messages")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the index with the next that is due, or with the item the id belongs to."""
+        event = step.event
+        if isinstance(event, e.OutputItemAdded):
+            yield from self._check_added(step, event, facts)
+        elif isinstance(event, e.ContentEvent | e.SummaryEvent | e.ArgumentsEvent):
+            owner = facts.item_ids.get(event.item_id) if event.item_id else None
+            known = facts.item(event.output_index)
+            if owner is not None and owner != event.output_index and (known is None or known.id != event.item_id):
+                yield self.found(
+                    f"the item {event.item_id!r} is output[{owner}], not output[{event.output_index}]",
+                    step,
+                    path="output_index",
+                    related=facts.items[owner].added_at,
+                )
+
+    def _check_added(self, step: Step, event: e.OutputItemAdded, facts: Facts) -> Iterator[Finding]:
+        known = facts.item(event.output_index)
+        if known is not None and known.added is not None:
+            if event.item.id != known.id:
+                yield self.found(
+                    f"output[{event.output_index}] is the item {known.id!r} already",
+                    step,
+                    path="output_index",
+                    related=known.added_at,
+                )
+            return
+        due = facts.next_index
+        if event.output_index != due and not (facts.profile.resumed and not facts.items):
+            yield self.found(f"output_index {event.output_index} where {due} is due", step, path="output_index")
+
+
+class ContentIndexWrong(PlaceRule):
+    """Parts are not counted 0, 1, 2."""
+
+    code = "OR407"
+    name = "content-index-wrong"
+    level = Level.ERROR
+    events = (e.ContentPartAdded, e.ReasoningSummaryPartAdded, e.OutputTextAnnotationAdded)
+    section = "Items are streamable"
+    sentence = "Items with content MAY emit multiple content parts, following the pattern above."
+    what = (
+        "`content_index`, `summary_index` and `annotation_index` are places in their lists: 0, 1, 2 ... in order of "
+        "addition."
+    )
+    why = "The official OpenAI helper for Python raises `IndexError` on a `content_index` that is not the next."
+    mend = "Parts and annotations are counted anew, in order of addition."
+    bad = Example(
+        base="text",
+        edits=tuple(
+            change(event_type, "content_index", 1, nth)
+            for event_type, nth in (
+                ("response.content_part.added", 0),
+                (_TEXT_DELTA, 0),
+                (_TEXT_DELTA, 1),
+                (_TEXT_DELTA, 2),
+                ("response.output_text.done", 0),
+                ("response.content_part.done", 0),
+            )
+        ),
+    )
+    good = Example(base="two_parts")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the index with the next that is due."""
+        event = step.event
+        if facts.profile.resumed and isinstance(event, e.ItemEvent) and facts.item(event.output_index) is None:
+            return
+        match event:
+            case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
+                draft = facts.draft(event.output_index)
+                is_summary = isinstance(event, e.ReasoningSummaryPartAdded)
+                name = "summary_index" if is_summary else "content_index"
+                index = event.summary_index if isinstance(event, e.ReasoningSummaryPartAdded) else event.content_index
+                parts = {} if draft is None else draft.summary if is_summary else draft.content
+                due = max(parts, default=-1) + 1
+                if index not in parts and index != due:
+                    yield self.found(f"{name} {index} where {due} is due", step, path=name)
+            case e.OutputTextAnnotationAdded():
+                part = facts.part(event)
+                due = len(part.annotations) if part is not None else 0
+                if event.annotation_index != due:
+                    yield self.found(
+                        f"annotation_index {event.annotation_index} where {due} is due", step, path="annotation_index"
+                    )
+            case _:
+                pass
+
+
+class CallIdChanges(EventRule):
+    """A call becomes another, or two calls are one."""
+
+    code = "OR408"
+    name = "call-id-changes"
+    level = Level.ERROR
+    events = (e.OutputItemAdded, e.OutputItemDone)
+    section = _ITEM_FIELDS
+    sentence = _UNIQUE_ID
+    what = "The `call_id` and `name` of a call stay; two calls of a response never share a `call_id`."
+    why = (
+        "The result of a call is matched by `call_id`: a client answers a call nobody knows, or two calls with one "
+        "result."
+    )
+    mend = "The first `call_id` and name are used; a second call with the same id gets one of its own."
+    bad = Example(
+        base="call",
+        edits=(
+            change("response.output_item.done", "item.call_id", "call_9"),
+            change("response.completed", "response.output.0.call_id", "call_9"),
+        ),
+    )
+    good = Example(base="two_calls")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare a call with what is known of it, and with the other calls."""
+        event = step.event
+        if not isinstance(event, e.OutputItemAdded | e.OutputItemDone) or not isinstance(event.item, FunctionCallItem):
+            return
+        call = event.item
+        known = facts.item(event.output_index)
+        if isinstance(event, e.OutputItemDone) and known is not None and known.added is not None:
+            for name, was, now in (("call_id", known.call_id, call.call_id), ("name", known.name, call.name)):
+                if was and was != now:
+                    yield self.found(
+                        f"the call's {name} was {was!r} and is now {now!r}",
+                        step,
+                        path=f"item.{name}",
+                        related=known.added_at,
+                    )
+            return
+        other = facts.call_ids.get(call.call_id) if call.call_id else None
+        if other is not None and other != event.output_index:
+            yield self.found(
+                f"the call_id {call.call_id!r} is that of output[{other}], too",
+                step,
+                path="item.call_id",
+                related=facts.items[other].added_at,
+            )
+
+
+class IdEmpty(EventRule):
+    """Something has no id."""
+
+    code = "OR409"
+    name = "id-empty"
+    level = Level.ERROR
+    events = (e.ResponseCreated, e.OutputItemAdded)
+    section = _ITEM_FIELDS
+    sentence = _UNIQUE_ID
+    what = "The ids of responses, items and calls are not empty."
+    why = "Nothing can be looked up by an empty id: no client can continue the response, or answer the call."
+    mend = "An id is made."
+    bad = Example(
+        base="call",
+        edits=(
+            change("response.output_item.added", "item.call_id", ""),
+            change("response.output_item.done", "item.call_id", ""),
+            change("response.completed", "response.output.0.call_id", ""),
+        ),
+    )
+    good = Example(base="call")
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+        """Look at the ids."""
+        event = step.event
+        if isinstance(event, e.ResponseCreated) and not event.response.id and "id" not in event.response.extra:
+            yield self.found("the response's id is empty", step, path="response.id")
+        if not isinstance(event, e.OutputItemAdded):
+            return
+        item = event.item
+        said = item.fields.get("id") if isinstance(item, ExtensionItem) else item.extra.get("id", item.id)
+        if said == "":
+            yield self.found("the item's id is empty", step, path="item.id")
+        elif isinstance(item, FunctionCallItem) and not item.call_id and "call_id" not in item.extra:
+            yield self.found("the call's call_id is empty", step, path="item.call_id")
+
+
+RULES = (
+    SequenceNotIncreasing,
+    SequenceGap,
+    ResponseIdChanges,
+    ItemIdChanges,
+    ItemIdShared,
+    OutputIndexWrong,
+    ContentIndexWrong,
+    CallIdChanges,
+    IdEmpty,
+)

@@ -1,0 +1,386 @@
+"""The shapes of the specification, held against plain JSON: what is absent, null, of the wrong type or value.
+
+The shapes are read off the annotations of `penstock.spec`, so the types that decode an event and the rules that judge
+it are the same. What the annotations leave open on purpose, so that a stranger's value survives decoding, is told here:
+the enumerations, and the fields the document's prose asks for beyond its schema.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from penstock.spec import events as e
+from penstock.spec.base import SpecObject, UnknownObject
+from penstock.spec.content import ExtensionAnnotation, ExtensionContent, InputImageContent
+from penstock.spec.items import (
+    CompactionItem,
+    ExtensionItem,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    MessageItem,
+    ReasoningItem,
+)
+from penstock.spec.response import JsonSchemaResponseFormat, ReasoningField, Response, TextField
+from penstock.spec.tools import AllowedToolChoice, ExtensionTool, ExtensionToolChoice
+from penstock.wire.wording import shown
+
+__all__ = [
+    "ENUMERATIONS",
+    "Kind",
+    "Problem",
+    "envelope_problems",
+    "in_words",
+    "is_as_enumerated",
+    "problems",
+    "without_indexes",
+]
+
+Kind = Literal["absent", "null", "type", "value", "item", "item_fields", "event", "event_fields", "error", "envelope"]
+
+
+class Problem(Struct, frozen=True):
+    """One departure from a shape.
+
+    `kind`: a required key is absent; null where there is none; the wrong JSON type; a value outside its enumeration; an
+    item of a type without a slug; an extension item without a field that every item has; the same of events; an error
+    payload; the error envelope of a WebSocket. `path` is where, `expected` and `got` what should be there and what is.
+    """
+
+    kind: Kind
+    path: str
+    expected: str
+    got: str
+
+
+_ITEM_STATUS: Final = ("in_progress", "completed", "incomplete")
+# What the schema enumerates and the types leave open.
+ENUMERATIONS: Final[Mapping[tuple[type[SpecObject], str], tuple[str, ...]]] = {
+    (MessageItem, "status"): _ITEM_STATUS,
+    (MessageItem, "role"): ("user", "assistant", "system", "developer"),
+    (MessageItem, "phase"): ("commentary", "final_answer"),
+    (FunctionCallItem, "status"): _ITEM_STATUS,
+    (FunctionCallOutputItem, "status"): _ITEM_STATUS,
+    (ReasoningItem, "status"): _ITEM_STATUS,
+    (CompactionItem, "status"): _ITEM_STATUS,
+    (InputImageContent, "detail"): ("low", "high", "auto"),
+    (AllowedToolChoice, "mode"): ("none", "auto", "required"),
+    (TextField, "verbosity"): ("low", "medium", "high"),
+    (ReasoningField, "effort"): ("none", "low", "medium", "high", "xhigh"),
+    (ReasoningField, "summary"): ("concise", "detailed", "auto"),
+    (Response, "truncation"): ("auto", "disabled"),
+    (Response, "tool_choice"): ("none", "auto", "required"),
+    (Response, "status"): ("queued", "in_progress", "completed", "failed", "incomplete"),
+}
+# The schema's items have no `status` where the prose asks for one on every item ("Required item fields").
+_REQUIRED_BY_PROSE: Final[frozenset[tuple[type[SpecObject], str]]] = frozenset(
+    {(ReasoningItem, "status"), (CompactionItem, "status")}
+)
+# The schema allows null alone for the echoed schema, which cannot be meant; and anything at all for the metadata.
+_UNJUDGED: Final[frozenset[tuple[type[SpecObject], str]]] = frozenset(
+    {(JsonSchemaResponseFormat, "schema"), (Response, "metadata"), (e.OutputEvent, "response_id")}
+)
+# Fields whose object may be null by the schema, though the types promise one.
+_NULLABLE: Final[frozenset[str]] = frozenset({"item", "annotation"})
+_NUMBER_NAMES: Final[Mapping[type, str]] = {int: "an integer", float: "a number", str: "a string", bool: "a boolean"}
+
+_Check = Callable[[object, str], Iterator[Problem]]
+
+
+_INDEX: Final = re.compile(r"\[\d+\]")
+
+
+def without_indexes(path: str) -> str:
+    """Return a path with its places left open: `output[].content[].text`."""
+    return _INDEX.sub("[]", path)
+
+
+def in_words(problem: Problem) -> str:
+    """Return a problem as a sentence without its capital and its point."""
+    place = problem.path
+    match problem.kind:
+        case "absent":
+            return f"{place} is required, and absent"
+        case "null":
+            return f"{place} is null; expected {problem.expected}"
+        case "event":
+            return f"the event type {problem.got} is not the specification's, and has no slug"
+        case "item":
+            return f"the item type {problem.got} is not the specification's, and has no slug"
+        case _:
+            return f"{place} is {problem.got}; expected {problem.expected}"
+
+
+def envelope_problems(fields: Mapping[str, object]) -> Iterator[Problem]:
+    """Yield what an error envelope of a WebSocket lacks: its `status` and its `error.code`."""
+    status = fields.get("status")
+    if type(status) is not int:
+        yield Problem("envelope", "status", "an integer", shown(status) if "status" in fields else "absent")
+    error = fields.get("error")
+    if not isinstance(error, dict):
+        yield Problem("envelope", "error", "an object", shown(error) if "error" in fields else "absent")
+    elif not isinstance(error.get("code"), str):
+        yield Problem("envelope", "error.code", "a string", shown(error["code"]) if "code" in error else "absent")
+
+
+def problems(cls: type[SpecObject], value: object, path: str = "") -> Iterator[Problem]:
+    """Yield every departure of the JSON `value` from the shape of `cls`; `path` is where it stands."""
+    return _object_check(cls)(value, path)
+
+
+@cache
+def _object_check(cls: type[SpecObject]) -> _Check:
+    hints = get_type_hints(cls, include_extras=True)
+    fields = [
+        (
+            field.encode_name,
+            field.required or (cls, field.name) in _REQUIRED_BY_PROSE,
+            _field_check(cls, field.name, hints),
+        )
+        for field in msgspec.structs.fields(cls)
+        if field.name != "extra" and not _is_unjudged(cls, field.name)
+    ]
+
+    def check(value: object, path: str) -> Iterator[Problem]:
+        if not isinstance(value, dict):
+            yield _mismatch(path, "an object", value)
+            return
+        for key, required, field_check in fields:
+            at = f"{path}.{key}" if path else key
+            if key in value:
+                yield from field_check(value[key], at)
+            elif required:
+                yield Problem("absent", at, "this key", "nothing")
+
+    return check
+
+
+def is_as_enumerated(value: SpecObject) -> bool:
+    """Whether an object that has the right types has the right values, too, wherever its types leave them open."""
+    return _enumeration_check(type(value))(value)
+
+
+@cache
+def _enumeration_check(cls: type[SpecObject]) -> Callable[[Any], bool]:
+    """Return the check of one class: its own fields, and the objects in them."""
+    hints = get_type_hints(cls)
+    allowed = [(name, frozenset(values)) for (owner, name), values in ENUMERATIONS.items() if owner is cls]
+    required = [name for owner, name in _REQUIRED_BY_PROSE if owner is cls]
+    inner = [
+        field.name
+        for field in msgspec.structs.fields(cls)
+        if field.name != "extra" and _holds_objects(hints[field.name])
+    ]
+
+    def check(value: Any) -> bool:  # noqa: ANN401 - an object of `cls`
+        for name, values in allowed:
+            got = getattr(value, name)
+            if isinstance(got, str) and got not in values:
+                return False
+        for name in required:
+            if getattr(value, name) is UNSET:
+                return False
+        for name in inner:
+            got = getattr(value, name)
+            for entry in got if isinstance(got, list) else (got,):
+                if isinstance(entry, SpecObject) and not _enumeration_check(type(entry))(entry):
+                    return False
+        return True
+
+    return check
+
+
+def _holds_objects(annotation: object) -> bool:
+    """Whether a field may hold objects of the specification, itself or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
+        return True
+    return any(_holds_objects(member) for member in get_args(annotation))
+
+
+def _is_unjudged(cls: type[SpecObject], name: str) -> bool:
+    return any(issubclass(cls, base) and name == field for base, field in _UNJUDGED)
+
+
+def _field_check(cls: type[SpecObject], name: str, hints: Mapping[str, Any]) -> _Check:
+    check = _check(hints[name])
+    if issubclass(cls, e.Event) and name == "sequence_number":
+        check = _check(int)
+    if name in _NULLABLE:
+        check = _or_null(check)
+    allowed = ENUMERATIONS.get((cls, name))
+    return check if allowed is None else _enumerated(check, allowed)
+
+
+def _or_null(check: _Check) -> _Check:
+    def checked(value: object, path: str) -> Iterator[Problem]:
+        if value is not None:
+            yield from check(value, path)
+
+    return checked
+
+
+def _enumerated(check: _Check, allowed: tuple[str, ...]) -> _Check:
+    def checked(value: object, path: str) -> Iterator[Problem]:
+        if isinstance(value, str) and value not in allowed:
+            yield Problem("value", path, f"one of {', '.join(allowed)}", shown(value))
+        else:
+            yield from check(value, path)
+
+    return checked
+
+
+def _check(annotation: object) -> _Check:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _check(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return _union_check(get_args(annotation))
+    if origin is list:
+        return _list_check(_check(get_args(annotation)[0]))
+    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
+        return _union_check((annotation,))
+    return _leaf_check((annotation,))
+
+
+def _list_check(element: _Check) -> _Check:
+    def check(value: object, path: str) -> Iterator[Problem]:
+        if not isinstance(value, list):
+            yield _mismatch(path, "an array", value)
+            return
+        for index, entry in enumerate(value):
+            yield from element(entry, f"{path}[{index}]")
+
+    return check
+
+
+def _union_check(members: tuple[Any, ...]) -> _Check:
+    tagged: dict[str, _Check] = {}
+    plain: _Check | None = None
+    unknown: type[UnknownObject] | None = None
+    lists: list[_Check] = []
+    leaves: list[object] = []
+    nullable = False
+    for member in members:
+        if member is UnsetType:
+            continue
+        if member in (None, NoneType):
+            nullable = True
+        elif get_origin(member) is list:
+            lists.append(_check(member))
+        elif isinstance(member, type) and issubclass(member, UnknownObject):
+            unknown = member
+        elif isinstance(member, type) and issubclass(member, SpecObject):
+            tag = member.__struct_config__.tag
+            if tag is None:
+                plain = _object_check(member)
+            else:
+                tagged[str(tag)] = _object_check(member)
+        else:
+            leaves.append(member)
+    if not (tagged or plain or lists or unknown):
+        return _leaf_check(tuple(leaves), nullable=nullable)
+    known = ", ".join(tagged)
+    expected = " or ".join(
+        [*(["an object"] if tagged or plain or unknown else []), *(["an array"] if lists else []), *_names(leaves)]
+    )
+
+    def check(value: object, path: str) -> Iterator[Problem]:
+        if value is None:
+            if not nullable:
+                yield Problem("null", path, expected, "null")
+        elif isinstance(value, dict) and (tagged or plain or unknown):
+            if plain is not None:
+                yield from plain(value, path)
+                return
+            name = value.get("type")
+            if not isinstance(name, str):
+                absent = "type" not in value
+                kind: Kind = "absent" if absent else "type"
+                got = "nothing" if absent else shown(name)
+                yield Problem(kind, f"{path}.type", "this key" if absent else "a string", got)
+            elif name in tagged:
+                yield from tagged[name](value, path)
+            else:
+                yield from _unknown_problems(unknown, name, value, path, known)
+        elif isinstance(value, list) and lists:
+            yield from lists[0](value, path)
+        elif not leaves or not _is_leaf(value, tuple(leaves)):
+            yield _mismatch(path, expected, value)
+
+    return check
+
+
+def _unknown_problems(
+    unknown: type[UnknownObject] | None, name: str, value: dict[str, object], path: str, known: str
+) -> Iterator[Problem]:
+    """Judge an object of a type the specification does not have."""
+    prefixed = ":" in name
+    if unknown is ExtensionItem:
+        if not prefixed:
+            yield Problem("item", f"{path}.type", f"one of {known}, or a name with a slug", shown(name))
+        for key in ("id", "status"):
+            if not isinstance(value.get(key), str):
+                yield Problem(
+                    "item_fields", f"{path}.{key}", "a string", shown(value[key]) if key in value else "absent"
+                )
+    elif unknown in (ExtensionContent, ExtensionAnnotation, ExtensionTool, ExtensionToolChoice) and prefixed:
+        return
+    else:
+        yield Problem("value", f"{path}.type", f"one of {known}", shown(name))
+
+
+def _leaf_check(leaves: tuple[object, ...], *, nullable: bool = False) -> _Check:
+    expected = " or ".join(_names(list(leaves)))
+
+    def check(value: object, path: str) -> Iterator[Problem]:
+        if value is None and not nullable:
+            yield Problem("null", path, expected, "null")
+        elif value is not None and not _is_leaf(value, leaves):
+            literals = [v for leaf in leaves if get_origin(leaf) is Literal for v in get_args(leaf)]
+            if literals and isinstance(value, str):
+                yield Problem("value", path, f"one of {', '.join(map(str, literals))}", shown(value))
+            else:
+                yield _mismatch(path, expected, value)
+
+    return check
+
+
+def _names(leaves: list[object]) -> list[str]:
+    names: list[str] = []
+    for leaf in leaves:
+        if get_origin(leaf) is Literal:
+            names.append("a string")
+        elif get_origin(leaf) is dict or leaf is dict:
+            names.append("an object")
+        elif isinstance(leaf, type):
+            names.append(_NUMBER_NAMES.get(leaf, leaf.__name__))
+    return names
+
+
+def _is_leaf(value: object, leaves: tuple[object, ...]) -> bool:
+    return any(_is_one_leaf(value, leaf) for leaf in leaves)
+
+
+def _is_one_leaf(value: object, leaf: object) -> bool:
+    if get_origin(leaf) is Literal:
+        return value in get_args(leaf)
+    if get_origin(leaf) is dict:
+        return isinstance(value, dict)
+    if leaf is int:
+        # JSON Schema: an integer is a number without a fraction, however it is written.
+        return (type(value) is int) or (type(value) is float and value.is_integer())
+    if leaf is float:
+        return type(value) in (int, float)
+    return type(value) is leaf
+
+
+def _mismatch(path: str, expected: str, value: object) -> Problem:
+    if value is None:
+        return Problem("null", path, expected, "null")
+    return Problem("type", path, expected, shown(value))
