@@ -382,6 +382,15 @@ class TestClosingEvents:
         for closing in (event("FunctionCallArgumentsDone", arguments=told), done):
             assert [call.arguments for call in read(*streamed, closing).function_calls] == [after]
 
+    def test_what_comes_after_them_comes_after_them(self) -> None:
+        closed = (CREATED, ADDED, PART, text("a"), event("OutputTextDone", text="ab"), text("c"))
+        assert read(*closed).text == "abc"
+        assert read(*closed, event("ContentPartDone", part=output_text("abc")), text("d")).text == "abcd"
+        assert read(*closed, event("OutputItemDone", item=message(output_text("X")))).text == "X"
+        call = (CREATED, event("OutputItemAdded", item=CALL), event("FunctionCallArgumentsDone", arguments="{"))
+        late = read(*call, event("FunctionCallArgumentsDelta", delta="}"))
+        assert [found.arguments for found in late.function_calls] == ["{}"]
+
     def test_annotations_and_log_probabilities_stay(self) -> None:
         streamed = (CREATED, ADDED, PART, text("a", logprobs=[log("a")]), event("OutputTextAnnotationAdded"))
         whole = [message(OutputTextContent(text="a", annotations=[CITATION], logprobs=[log("a")]))]

@@ -909,6 +909,15 @@ class TestSurrogates:
             message(output_text("\ufffd"), id="msg_2"),
         ]
 
+    def test_a_pair_in_two_pieces_is_joined_in_the_midst_of_text(self) -> None:
+        assert said("a", "b", "c\ud83d", "\ude00d", "e")[2:7] == [
+            "output_text.delta 0.0 'a'",
+            "output_text.delta 0.0 'b'",
+            "output_text.delta 0.0 'c'",
+            "output_text.delta 0.0 '😀d'",
+            "output_text.delta 0.0 'e'",
+        ]
+
     def test_a_second_half_alone_is_replaced_at_once(self) -> None:
         assert "output_text.delta 0.0 '\ufffdx'" in said("\ude00x")
         assert "output_text.delta 0.0 'a\ufffdb'" in said("a\ud83db")

@@ -6,7 +6,7 @@ object says one thing. A bare `str` is `Text`.
 How the pieces find their place:
 
 - `Text` and `Refusal` go to the open message, `Reasoning`, `ReasoningSummary` and `EncryptedReasoning` to the open
-  reasoning item; where none is open, one begins. Whatever else is said closes both.
+  reasoning item; where none is open, one begins. The next item that begins closes both.
 - A `FunctionCall` stays open beside others, so that parallel calls may arrive interleaved; `Arguments` name their call
   by its `call_id`, or mean the call that began last.
 - `Done` closes early what is known to be finished; the end of the stream closes the rest.
@@ -90,8 +90,9 @@ class FunctionCall(Struct, frozen=True):
     """A call of a function.
 
     `arguments`: None if they follow as `Arguments`; a string (JSON text) or a mapping if these are all of them, and
-    the call is finished. `call_id`: what the result will be matched by; made up where it is None. `key`: any name the
-    producer knows the call by while its id is not known to it; `Arguments` and `Done` may use it in place of the id.
+    the call is finished. `call_id`: what the result will be matched by; made up where it is None, or where a call of
+    this response has it already. `key`: any name the producer knows the call by while its id is not known to it;
+    `Arguments` and `Done` may use it in place of the id. Of two calls of one name, the later is meant.
     """
 
     name: str
@@ -131,7 +132,10 @@ class Extension(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens read and written so far, in all; the last one said counts. `total_tokens` None means their sum."""
+    """Tokens read and written so far, in all; the last one said counts.
+
+    `total_tokens` is what the provider said it to be, if it did; the response tells the sum.
+    """
 
     input_tokens: int
     output_tokens: int

@@ -42,12 +42,12 @@ class Difference(Struct, frozen=True):
 
 # A delta to an open part leaves all three machines where they are: the cell that let the first one in lets in the next.
 # So the reader remembers where the last delta went, and looks nothing up while they keep coming there.
-_PLACE: Final[dict[type, Callable[[Any], Any]]] = {
-    e.OutputTextDelta: attrgetter("output_index", "content_index"),
-    e.RefusalDelta: attrgetter("output_index", "content_index"),
-    e.ReasoningDelta: attrgetter("output_index", "content_index"),
-    e.ReasoningSummaryTextDelta: attrgetter("output_index", "summary_index"),
-    e.FunctionCallArgumentsDelta: attrgetter("output_index"),
+_PART_INDEX: Final[dict[type, Callable[[Any], int]]] = {
+    e.OutputTextDelta: attrgetter("content_index"),
+    e.RefusalDelta: attrgetter("content_index"),
+    e.ReasoningDelta: attrgetter("content_index"),
+    e.ReasoningSummaryTextDelta: attrgetter("summary_index"),
+    e.FunctionCallArgumentsDelta: attrgetter("output_index"),  # a call has no parts
 }
 
 
@@ -71,8 +71,9 @@ class ResponseReader:
         self._told: list[Item] = []
         self._response: Response | None = None
         self._hot_class: type | None = None
-        self._hot_place: Callable[[Any], Any] = attrgetter("output_index")
-        self._hot_key: object = None
+        self._hot_output_index = 0
+        self._hot_part_index_of: Callable[[Any], int] = attrgetter("output_index")
+        self._hot_part_index = 0
         self._hot_append: Callable[[str], int] = str.__len__
         self._begun = False
 
@@ -81,14 +82,19 @@ class ResponseReader:
 
         Strict: raises StreamStateError on a step the grammar does not allow, which is then as if it had not come.
         """
-        if event.__class__ is self._hot_class and self._hot_place(event) == self._hot_key:
+        kind = event.__class__
+        if kind is self._hot_class:
             delta: Any = event  # only deltas are ever hot
-            self._hot_append(delta.delta)
-            if delta.__class__ is e.OutputTextDelta and delta.logprobs is not UNSET:
-                self._part(delta).logprobs += delta.logprobs
-            if event.sequence_number is not UNSET:
-                self.last_sequence_number = event.sequence_number
-            return
+            is_text = kind is e.OutputTextDelta
+            part_index = delta.content_index if is_text else self._hot_part_index_of(delta)
+            if part_index == self._hot_part_index and delta.output_index == self._hot_output_index:
+                self._hot_append(delta.delta)
+                if is_text and delta.logprobs is not UNSET:
+                    self._part(delta).logprobs += delta.logprobs
+                number = delta.sequence_number
+                if number is not UNSET:
+                    self.last_sequence_number = number
+                return
         violation = step(self._machine, event, strict=self.strict)
         if violation is not None:
             if self.strict:
@@ -223,7 +229,7 @@ class ResponseReader:
         else:
             parts[_index(event)] = PartDraft(event.part, before)
 
-    def _take_delta(self, event: e.Event) -> None:
+    def _take_delta(self, event: e.DeltaEvent) -> None:
         """Append a delta, and remember where it went for those that follow."""
         if isinstance(event, e.FunctionCallArgumentsDelta):
             buffer = self._draft(event).arguments
@@ -232,10 +238,11 @@ class ResponseReader:
             buffer = part.streamed
             if isinstance(event, e.OutputTextDelta) and event.logprobs is not UNSET:
                 part.logprobs += event.logprobs
-        buffer.append(event.delta)  # type: ignore[attr-defined]
+        buffer.append(event.delta)
         self._hot_class = event.__class__
-        self._hot_place = _PLACE[event.__class__]
-        self._hot_key = self._hot_place(event)
+        self._hot_output_index = event.output_index
+        self._hot_part_index_of = _PART_INDEX[event.__class__]
+        self._hot_part_index = self._hot_part_index_of(event)
         self._hot_append = buffer.append
 
     def _draft(self, event: e.ItemEvent, item: Item | None = None) -> ItemDraft:
