@@ -387,6 +387,10 @@ class TestClosingEvents:
         assert read(*closed).text == "abc"
         assert read(*closed, event("ContentPartDone", part=output_text("abc")), text("d")).text == "abcd"
         assert read(*closed, event("OutputItemDone", item=message(output_text("X")))).text == "X"
+        whole = event("OutputItemDone", item=message(output_text("a")))
+        assert read(CREATED, whole, text("b")).text == "ab"
+        assert read(CREATED, whole, PART, text("b")).text == "ab"
+        assert read(CREATED, whole, PART, event("ContentPartAdded", part=output_text("c"))).text == "ac"
         call = (CREATED, event("OutputItemAdded", item=CALL), event("FunctionCallArgumentsDone", arguments="{"))
         late = read(*call, event("FunctionCallArgumentsDelta", delta="}"))
         assert [found.arguments for found in late.function_calls] == ["{}"]
@@ -507,6 +511,34 @@ def test_the_quick_way_of_the_reader_is_its_slow_way(
         assert quick.response == careful.response
         assert quick.last_sequence_number == careful.last_sequence_number
     assert quick.violations == careful.violations
+
+
+def test_deltas_in_turn_go_each_to_its_own_place() -> None:
+    """The quick way is for the next delta to the same place, in the same item and part, and for no other."""
+    reader = read(CREATED)
+    for index, item in enumerate([MESSAGE, MESSAGE, REASONING, CALL, CALL]):
+        reader.feed(event("OutputItemAdded", output_index=index, item=item))
+    for one in "ab":
+        for index in (0, 1):
+            for part in (0, 1):
+                reader.feed(text(f"{index}{part}{one}", output_index=index, content_index=part))
+        for part in (0, 1):
+            reader.feed(event("ReasoningSummaryTextDelta", output_index=2, summary_index=part, delta=f"s{part}{one}"))
+            reader.feed(event("ReasoningDelta", output_index=2, content_index=part, delta=f"r{part}{one}"))
+        for index in (3, 4):
+            reader.feed(event("FunctionCallArgumentsDelta", output_index=index, delta=f"{index}{one}"))
+    assert [item.arguments for item in reader.function_calls] == ["3a3b", "4a4b"]
+    first, second, reasoning = reader.output[:3]
+    assert isinstance(reasoning, ReasoningItem)
+    parts = [
+        *getattr(first, "content", []),
+        *getattr(second, "content", []),
+        *(reasoning.content or []),
+        *reasoning.summary,
+    ]
+    assert [part_text(part) for part in parts] == [
+        "00a00b", "01a01b", "10a10b", "11a11b", "r0ar0b", "r1ar1b", "s0as0b", "s1as1b",
+    ]  # fmt: skip
 
 
 def test_a_delta_after_a_delta_asks_the_grammar_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

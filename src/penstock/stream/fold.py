@@ -128,6 +128,11 @@ class TextBuffer:
     def __bool__(self) -> bool:
         return self._buffer.tell() > 0
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether a closing event has told the text."""
+        return self._settled is not None
+
     def whole(self, initial: str = "", told: str = "") -> str:
         """Return the text that began with `initial`, as closing events tell it, and what came after those.
 
@@ -166,7 +171,7 @@ class PartDraft:
     @property
     def is_fresh(self) -> bool:
         """Whether an `added` event may be about this part still: nothing told its text but deltas."""
-        return self.said is None and self.done is None and not part_text(self.added)
+        return not self.streamed.is_settled and not part_text(self.added)
 
     @property
     def text(self) -> str:
@@ -215,6 +220,13 @@ class ItemDraft:
     def is_same(self, item: Item) -> bool:
         """Whether a second `added` event tells of this item: of one that was only implied, or of this very one."""
         return self.done is None and not item_text(self.added) and self.added.id in ("", item.id)
+
+    def begin_part(self, parts: dict[int, PartDraft], index: int, added: Content) -> PartDraft:
+        """Begin a part of `content` or `summary`, beside the one that stands there already."""
+        part = parts[index] = PartDraft(added, parts.get(index))
+        if self.done is not None:
+            part.streamed.settle(part_text(added))
+        return part
 
     def say_arguments(self, arguments: str) -> None:
         """Take the arguments as their done event says them."""

@@ -227,7 +227,7 @@ class ResponseReader:
         if before is not None and before.is_fresh:
             before.added = event.part
         else:
-            parts[_index(event)] = PartDraft(event.part, before)
+            self._draft(event).begin_part(parts, _index(event), event.part)
 
     def _take_delta(self, event: e.DeltaEvent) -> None:
         """Append a delta, and remember where it went for those that follow."""
@@ -262,9 +262,8 @@ class ResponseReader:
         assert isinstance(event, (e.ContentEvent, e.SummaryEvent))
         parts = self._parts(event)
         index = _index(event)
-        if index not in parts:
-            parts[index] = PartDraft(implied_part(event))
-        return parts[index]
+        part = parts.get(index)
+        return part if part is not None else self._draft(event).begin_part(parts, index, implied_part(event))
 
 
 def _index(event: e.ContentEvent | e.SummaryEvent) -> int:
