@@ -57,6 +57,11 @@ def test_damage_is_shown_as_it_stands(text: str, path: str, marked: str) -> None
     assert excerpt(text, path).marked == marked
 
 
+def test_an_event_without_a_type_is_marked_as_a_whole() -> None:
+    assert excerpt(' {"a":1} ').marked == '{"a":1}'
+    assert excerpt("{}").marked == "{}"
+
+
 def test_line_breaks_and_control_characters_do_not_reach_the_screen() -> None:
     found = excerpt('{\n  "a": "x\x1b[2J\u202e",\r\n  "b": 1\n}', "b")
     assert found.before == '{ "a": "x\\x1b[2J\\u202e", "b": '
