@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NoReturn
 
 from penstock.cli.errors import USAGE
+from penstock.cli.lint_arguments import LINT_COMMANDS
 
 __all__ = ["DIALECTS", "UPSTREAMS", "build_parser"]
 
@@ -100,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, summary, description, epilog, add in (
         ("read", "show a stream", _READ, _READ_EPILOG, _add_read),
         ("convert", "make an Open Responses stream of another API's", _CONVERT, _CONVERT_EPILOG, _add_convert),
+        *LINT_COMMANDS,
         ("demo", "watch it work", _DEMO, _DEMO_EPILOG, _add_demo),
     ):
         add(

@@ -1,0 +1,107 @@
+"""`penstock repair`: a stream in, however broken; the stream as it should have been out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import msgspec
+
+from penstock.cli.errors import FAILED, FINE, CommandError
+from penstock.cli.escape import one_line
+from penstock.cli.mend import make_repairer
+from penstock.cli.source import open_source, reason
+from penstock.lint.repair import Mend
+from penstock.lint.report import STANDARD_INPUT, json_document
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Mend; return the exit code."""
+    repairer = make_repairer(arguments.dialect)
+    error: CommandError | None = None
+    size = 0
+    with open_source(arguments.file) as source, _output(arguments.output, arguments.file) as write:
+        try:
+            for chunk in source.chunks():
+                size += len(chunk)
+                write(repairer.feed(chunk))
+        except CommandError as broken:
+            # What came before it is mended all the same, and the stream gets its end.
+            error = broken
+        write(repairer.close())
+        name = source.name
+    if arguments.report is not None:
+        path = arguments.file if arguments.file is not None else STANDARD_INPUT
+        _write_report(arguments.report, path, repairer.events, repairer.mends)
+    else:
+        _tell_mends(repairer.mends)
+    if error is not None:
+        _tell(f"cut short, {error}")
+    elif not size:
+        _tell(f"{name}: empty, there is no stream")
+    return FAILED if error is not None or not size else FINE
+
+
+@contextmanager
+def _output(path: str | None, source: str | None) -> Generator[Callable[[bytes], None]]:
+    """Open what is written to, and yield what writes to it at once. Raises CommandError where it cannot be opened."""
+    if path is None or path == "-":
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
+        yield _writer(sys.stdout.buffer)
+        return
+    if source is not None and os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+        raise CommandError(f"{path}: is what is read; penstock lint --fix mends a file in place")
+    try:
+        file = open(path, "wb")  # noqa: SIM115 - the error of opening is one thing, those of writing another
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path}: {reason(error) if isinstance(error, OSError) else error}") from error
+    with file:
+        yield _writer(file)
+
+
+def _writer(file: BinaryIO) -> Callable[[bytes], None]:
+    def write(data: bytes) -> None:
+        if data:
+            file.write(data)
+            file.flush()
+
+    return write
+
+
+def _write_report(report: str, path: str, events: int, mends: Sequence[Mend]) -> None:
+    """Write what was changed as JSON: `{"path", "events", "mends": [{"code", "name", "event", "message"}]}`."""
+    data = json_document({"path": path, "events": events, "mends": [msgspec.structs.asdict(mend) for mend in mends]})
+    if report == "-":
+        if sys.stderr is not None:
+            sys.stderr.write(data.decode())
+        return
+    try:
+        with open(report, "wb") as file:
+            file.write(data)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{report}: {reason(error) if isinstance(error, OSError) else error}") from error
+
+
+def _tell_mends(mends: Sequence[Mend]) -> None:
+    """Tell what was changed, a line a rule."""
+    times = Counter(mend.code for mend in mends)
+    told: set[str] = set()
+    for mend in mends:
+        if mend.code not in told:
+            told.add(mend.code)
+            place = f", event {mend.event}" if mend.event is not None else ""
+            more = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
+            _tell(f"{mend.code} {mend.name}{place}: {mend.message}{more}")
+
+
+def _tell(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"penstock repair: {one_line(text)}", file=sys.stderr)
