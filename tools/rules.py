@@ -1,0 +1,156 @@
+"""The pages about the rules: one a rule, an index, and the sentences of the specification with what holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from penstock.lint.coverage import SENTENCES
+from penstock.lint.families import family
+from penstock.lint.report import NOT_MENDED
+from penstock.lint.rule import Rule
+from penstock.lint.rules import ALL_RULES
+from penstock.lint.shown import Shown, shown_examples
+
+__all__ = ["rule_pages"]
+
+_INDEX = """# The rules
+
+What `penstock lint` holds a stream to. A code is never used again; its first digit is a family. The specification's
+MUST makes an error, its SHOULD a warning; an info is worth knowing and breaks nothing. `penstock rule CODE` shows a
+rule in the terminal.
+
+[What the specification says, and which rule holds it](specification.md) lists the rules sentence by sentence.
+"""
+
+_USE = """## Choosing rules
+
+`--select` and `--ignore` take codes, names, and beginnings of codes: `OR3` is a family. Of two that fit a rule the
+longer one counts. A project's settings stand in `pyproject.toml`, or in `penstock.toml` under `[lint]`; flags win:
+
+```toml
+[tool.penstock.lint]
+ignore = ["OR103"]
+fail-level = ["warning", "OR8=never"]
+dialect = "openai"
+```
+
+The exit code is 0 where nothing is wrong, or nothing of level error; 1 where something is; 2 where the command line or
+an input is of no use. `fail-level` moves the line between 0 and 1, for all rules or for some.
+
+## Findings as data
+
+`penstock lint --format json` prints one document. Keys may be added to it; none is ever renamed or removed.
+
+```json
+{"files": [{"path": "reply.sse", "events": 11, "findings": [{
+  "code": "OR501", "name": "done-differs-from-deltas", "level": "error",
+  "event": 7, "offset": 2380, "path": "text",
+  "message": "the text differs from character 11: '!', streamed was '.'",
+  "fix": "What was streamed stands; the done event repeats it."
+}]}]}
+```
+
+| key | what it is |
+| --- | --- |
+| `files[].path` | the file or URL as it was given, `-` for standard input |
+| `files[].events` | how many events it has |
+| `code`, `name` | the rule's |
+| `level` | `error`, `warning` or `info` |
+| `event` | the index of the event, from 0; null where it is about no single one |
+| `offset` | the byte offset of its frame; null where it is about no single one |
+| `path` | the place in the event (`item.content[0].text`); empty: the event itself |
+| `message` | what is wrong, with the values |
+| `fix` | how it is mended; null where it cannot be |
+
+`--format github` writes workflow commands, which GitHub shows beside the files; `--format sarif` a SARIF 2.1.0 log.
+"""
+
+_SENTENCES = """# What the specification says, and what holds it
+
+Every sentence of the document of 2026-04-24 that obliges somebody (MUST, SHOULD and their negations), and every other
+that a rule rests on.
+"""
+
+
+def rule_pages() -> dict[str, str]:
+    """Return the pages below `docs/rules`."""
+    made = {f"rules/{rule.code}.md": _page(rule) for rule in ALL_RULES}
+    made["rules/index.md"] = _text(_index())
+    made["rules/specification.md"] = _text(_specification())
+    return made
+
+
+def _index() -> Iterator[str]:
+    yield _INDEX
+    for prefix, members in groupby(ALL_RULES, key=lambda rule: rule.code[:3]):
+        yield f"## {prefix} {family(prefix)}\n"
+        yield "| code | name | level | what it holds |"
+        yield "| --- | --- | --- | --- |"
+        for rule in members:
+            yield f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.level.value} | {_cell(rule.what)} |"
+        yield ""
+    yield _USE
+
+
+def _page(rule: type[Rule]) -> str:
+    shown = shown_examples(rule)
+    return _text(
+        [
+            f"# {rule.code} {rule.name}",
+            "",
+            rule.what,
+            "",
+            f"- Level: {rule.level.value}",
+            f"- Family: [{family(rule.code[:3])}](index.md)",
+            f"- Specification, “{rule.section}”: {rule.sentence}",
+            "",
+            "## Why it matters",
+            "",
+            rule.why,
+            "",
+            "## How it is mended",
+            "",
+            rule.mend or NOT_MENDED,
+            "",
+            "## Examples",
+            "",
+            *_examples(shown),
+        ]
+    )
+
+
+def _examples(shown: Shown) -> Iterator[str]:
+    yield "Wrong:\n"
+    yield from _fenced(shown.bad, shown.bad_note)
+    yield f"\n> {shown.message}\n"
+    yield "Right:\n"
+    yield from _fenced(shown.good, shown.good_note)
+
+
+def _fenced(lines: Sequence[str], note: str) -> Iterator[str]:
+    yield "```text"
+    if note:
+        yield f"# {note}"
+    yield from lines
+    yield "```"
+
+
+def _specification() -> Iterator[str]:
+    yield _SENTENCES
+    for section, sentences in groupby(SENTENCES, key=lambda sentence: sentence.section):
+        yield f"## {section}\n"
+        yield "| sentence | held by |"
+        yield "| --- | --- |"
+        for sentence in sentences:
+            rules = ", ".join(f"[{code}]({code}.md)" for code in sentence.rules)
+            yield f"| {_cell(sentence.text)} | {' '.join(filter(None, [rules, _cell(sentence.reason)]))} |"
+        yield ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _text(lines: Sequence[str] | Iterator[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
