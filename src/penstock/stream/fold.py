@@ -98,35 +98,60 @@ def _after(initial: str, streamed: str) -> str:
     return streamed if streamed.startswith(initial) else initial + streamed
 
 
+def share_text(part: Content, text: str) -> Content:
+    """Return `part` with the very string `text` where its own is equal: a long text is told often, and kept once."""
+    own = part_text(part)
+    if own is text or own != text:
+        return part
+    match part:
+        case OutputTextContent() | ReasoningTextContent() | SummaryTextContent():
+            return replace(part, text=text)
+        case RefusalContent():
+            return replace(part, refusal=text)
+        case _:
+            return part
+
+
 class TextBuffer:
     """Text that arrives in pieces, and is told once more in whole by closing events.
 
     `str` gives the pieces, `whole` the text they and the closing events make.
     """
 
-    __slots__ = ("_buffer", "_length", "_mark", "_settled", "_text", "append")
+    __slots__ = ("_buffer", "_early", "_length", "_settled", "_text", "append")
 
     append: Callable[[str], int]
     """Take one more piece."""
 
     def __init__(self) -> None:
         """Begin empty."""
+        self._early = ""
+        """The pieces that came before the last closing event."""
+        self._settled: str | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Collect the pieces from now on."""
         self._buffer = StringIO()
         self._text = ""
         self._length = 0
-        self._settled: str | None = None
-        self._mark = 0
         self.append = self._buffer.write
 
     def __str__(self) -> str:
         """Return all pieces, joined."""
+        late = self._late
+        return self._early + late if late else self._early
+
+    def __bool__(self) -> bool:
+        return bool(self._early) or self._buffer.tell() > 0
+
+    @property
+    def _late(self) -> str:
+        """The pieces since the last closing event, joined."""
         length = self._buffer.tell()
         if length != self._length:
             self._text, self._length = whole_text(self._buffer.getvalue()), length
         return self._text
-
-    def __bool__(self) -> bool:
-        return self._buffer.tell() > 0
 
     @property
     def is_settled(self) -> bool:
@@ -138,16 +163,21 @@ class TextBuffer:
 
         `told` is one more closing event's text.
         """
-        settled = self._settled if self._settled is not None else _after(initial, str(self))
-        late = ""
-        if self._settled is not None and self._buffer.tell() > self._mark:
-            late = whole_text(self._buffer.getvalue()[self._mark :])
-        return _fuller(settled, told) + late
+        if self._settled is None:
+            return _fuller(_after(initial, str(self)), told)
+        return _fuller(self._settled, told) + self._late
 
-    def settle(self, initial: str = "", told: str = "") -> None:
-        """Take a closing event that tells the text as `told`; what comes from now on comes after it."""
-        self._settled = _fuller(self.whole(initial), told)
-        self._mark = self._buffer.tell()
+    def settle(self, initial: str = "", told: str = "") -> str:
+        """Take a closing event that tells the text as `told`; what comes from now on comes after it.
+
+        Return the text as it now is: a string that whoever keeps the same text keeps with us.
+        """
+        streamed = str(self)
+        settled = _fuller(self.whole(initial), told)
+        self._early = settled if streamed == settled else streamed
+        self._settled = self._early if settled == self._early else settled
+        self._begin()
+        return self._settled
 
 
 class PartDraft:
@@ -180,13 +210,12 @@ class PartDraft:
 
     def say(self, text: str) -> None:
         """Take the text as its `<content>.done` event says it."""
-        self.said = text
-        self.streamed.settle(part_text(self.added), text)
+        settled = self.streamed.settle(part_text(self.added), text)
+        self.said = settled if settled == text else text
 
     def finish(self, part: Content) -> None:
         """Take the part as its `done` event says it."""
-        self.done = part
-        self.streamed.settle(part_text(self.added), part_text(part))
+        self.done = share_text(part, self.streamed.settle(part_text(self.added), part_text(part)))
 
     def snapshot(self, told: Content | None = None) -> Content:
         """Return the part as it now is; `told` is the part as the item's own done event says it."""
@@ -230,15 +259,31 @@ class ItemDraft:
 
     def say_arguments(self, arguments: str) -> None:
         """Take the arguments as their done event says them."""
-        self.arguments_said = arguments
-        self.arguments.settle(self._initial_arguments, arguments)
+        settled = self.arguments.settle(self._initial_arguments, arguments)
+        self.arguments_said = settled if settled == arguments else arguments
 
     def finish(self, item: Item) -> None:
         """Take the item as its `done` event says it."""
-        self.done = item
         self.arguments.settle(self._initial_arguments)
         for part in (*self.content.values(), *self.summary.values()):
             part.streamed.settle(part_text(part.added))
+        self.done = self.share(item)
+
+    def share(self, item: Item) -> Item:
+        """Return `item`, as an event told this one, with the strings that are kept here where its own are equal."""
+        match item:
+            case MessageItem():
+                return replace(item, content=_shared(item.content, self.content))
+            case ReasoningItem():
+                content = item.content
+                if isinstance(content, list):
+                    content = _shared(content, self.content)
+                return replace(item, summary=_shared(item.summary, self.summary), content=content)
+            case FunctionCallItem():
+                kept = self.arguments.whole()
+                return replace(item, arguments=kept) if item.arguments == kept else item
+            case _:
+                return item
 
     @property
     def _initial_arguments(self) -> str:
@@ -292,6 +337,13 @@ class ItemDraft:
             else:
                 merged[place] = with_text(part.snapshot(), _after(part_text(told[place]), part.text))
         return list(merged.values())
+
+
+def _shared(parts: list[Content], drafts: Mapping[int, PartDraft]) -> list[Content]:
+    return [
+        share_text(part, drafts[index].streamed.whole()) if index in drafts else part
+        for index, part in enumerate(parts)
+    ]
 
 
 DraftT = TypeVar("DraftT", PartDraft, ItemDraft)

@@ -209,10 +209,12 @@ class ResponseReader:
         if isinstance(event, e.ResponseCreated) and self.terminal is not None:
             self._items, self._told = {}, []
             self.terminal = self.error = None
-        self._response = event.response
+        told = event.response.output
+        shared = [self._items[index].share(item) if index in self._items else item for index, item in enumerate(told)]
+        self._response = replace(event.response, output=shared)
         if event.is_terminal:
-            self.terminal = event.response
-            self._told = event.response.output + self._told[len(event.response.output) :]
+            self.terminal = self._response
+            self._told = shared + self._told[len(shared) :]
 
     def _add_item(self, event: e.OutputItemAdded) -> None:
         before = self._items.get(event.output_index)
