@@ -186,3 +186,9 @@ def test_events_that_json_cannot_say_are_shown_all_the_same() -> None:
     recorder = Recorder(Linter(), "")
     (*_, located) = recorder.feed_event({"type": "response.created", "response": {1, 2}})
     assert located.excerpt is not None
+
+
+def test_a_document_that_is_no_array_is_shown_whole() -> None:
+    located = judge(b'{\n "object": "chat.completion.chunk"\n}\n').findings[0]
+    assert (located.event_type, located.line) == ("", 1)
+    assert located.excerpt is not None

@@ -57,6 +57,11 @@ def test_colours_change_nothing_but_colours() -> None:
     assert "\x1b[1;31merror\x1b[0m" in shown
 
 
+def test_bad_news_is_red_where_there_are_colours() -> None:
+    assert Layout(color=True).bad("gone") == "\x1b[31mgone\x1b[0m"
+    assert Layout().bad("gone") == "gone"
+
+
 def test_a_rule_is_explained_once_a_stream() -> None:
     report = TextReport()
     twice = verdict(found(event=1), found(event=2))
