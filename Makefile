@@ -22,10 +22,10 @@ TYPED := $(wildcard src tests tools bench)
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one environment
 
-.PHONY: help setup demo test lint bench docs fuzz clean
+.PHONY: help setup demo test lint bench comparison docs fuzz clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.package $(VENV)/.group-dev ## create .venv with everything for development
 
@@ -65,6 +65,9 @@ lint-docs: $(VENV)/.group-docs
 
 bench: $(VENV)/.group-bench ## measure speed, beside other libraries
 	$(BIN)/python -m bench
+
+comparison: $(VENV)/.group-comparison ## ask other checkers about our streams; SUITE=... is a copy of the official suite
+	$(BIN)/python -m tools.comparison $(if $(SUITE),--suite $(SUITE))
 
 docs: $(VENV)/.group-docs ## write the generated parts of the documentation
 	$(BIN)/python -m tools.docs

@@ -1,0 +1,1 @@
+"""What the checkers people have today say of one set of broken and valid streams; `python -m tools.comparison`."""
