@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, get_args
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from penstock.spec.content import Content, OutputTextContent
+from penstock.spec.base import UnknownObject, is_extension_name
+from penstock.spec.content import Content, LogProb, OutputTextContent
 from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.stream.fold import ItemDraft, PartDraft, part_text
 from penstock.stream.machine import part_kind
+from penstock.wire.codec import encode_plain, to_plain
 
 __all__ = [
     "SHOWN",
+    "adds_parts",
     "call_arguments",
+    "clipped",
     "differences_from_done",
     "differences_from_draft",
     "different_lists",
+    "is_known_kind",
     "is_streamed",
     "part_texts",
     "where_texts_differ",
@@ -27,6 +32,18 @@ SHOWN: Final = 40
 """How many characters of a text a message shows: enough to find the place, and within a line."""
 
 
+def clipped(value: object) -> str:
+    """Return a value as a message shows it: not more than a line of it."""
+    text = encode_plain(to_plain(value)).decode()
+    return text if len(text) <= _CLIPPED else f"{text[:_CLIPPED]}..."
+
+
+_CLIPPED: Final = 60
+_KINDS: Final = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in get_args(Item) + get_args(Content)
+    if not issubclass(kind, UnknownObject)
+)
 _STREAMED: Final = "was streamed"
 _DONE: Final = "its done event said"
 
@@ -99,27 +116,39 @@ def _differing_parts(path: str, parts: Sequence[Content], drafts: dict[int, Part
     for index in sorted(drafts):
         draft = drafts[index]
         told = draft.done if draft.done is not None else draft.added
-        if index >= len(parts):
+        if not 0 <= index < len(parts):
             yield path, f"the item has {_count(len(parts), 'part')}, {max(drafts) + 1} were streamed"
             return
-        part, texts, kinds = parts[index], done_texts(draft), (part_kind(told), part_kind(draft.added))
+        part, texts, kinds = parts[index], done_texts(draft), {part_kind(told), part_kind(draft.added)}
         at = f"{path}[{index}]"
-        if part_kind(part) not in kinds:
+        if not is_known_kind(part_kind(part)):
+            continue
+        if part_kind(part) not in kinds and is_known_kind(part_kind(told)):
             yield f"{at}.type", f"the part is {part_kind(part)}, streamed was {part_kind(told)}"
         elif part_text(part) not in texts:
             key = "refusal" if part_kind(part) == "refusal" else "text"
             yield f"{at}.{key}", f"the part's text {where_texts_differ(texts[0], part_text(part))}"
-        elif (
-            isinstance(part, OutputTextContent)
-            and isinstance(told, OutputTextContent)
-            and part.annotations != told.annotations
-            and part.annotations != draft.annotations
-        ):
-            yield f"{at}.annotations", different_lists("annotation", part.annotations, told.annotations)
+        elif isinstance(part, OutputTextContent) and isinstance(told, OutputTextContent):
+            if all(part.annotations != before for before in (told.annotations, draft.annotations)):
+                yield f"{at}.annotations", different_lists("annotation", part.annotations, told.annotations)
+            if _differ(part.logprobs, told.logprobs) and _differ(part.logprobs, draft.logprobs):
+                yield f"{at}.logprobs", different_lists("log probability", part.logprobs, told.logprobs)
 
 
-def different_lists(what: str, said: Sequence[object], streamed: Sequence[object]) -> str:
+def _differ(said: list[LogProb] | UnsetType, told: list[LogProb] | UnsetType) -> bool:
+    """Whether two lists of log probabilities are there, and differ; they may be told anywhere, or nowhere."""
+    return bool(said) and bool(told) and said != told
+
+
+def is_known_kind(kind: str) -> bool:
+    """Whether there is such an item or part: what is of another type was told of already."""
+    return is_extension_name(kind) or kind in _KINDS
+
+
+def different_lists(what: str, said: object, streamed: object) -> str:
     """Return, in words, how two lists differ: in length, or from which entry."""
+    assert isinstance(said, list)
+    assert isinstance(streamed, list)
     if len(said) != len(streamed):
         return f"the part has {_count(len(said), what)}, {len(streamed)} came before"
     at = next(index for index, (a, b) in enumerate(zip(said, streamed, strict=True)) if a != b)
@@ -131,6 +160,15 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what if number == 1 else plural}"
 
 
+def adds_parts(item: Item, draft: ItemDraft) -> bool:
+    """Whether an item has more parts than were streamed."""
+    if isinstance(item, MessageItem):
+        return len(item.content) > len(draft.content)
+    return isinstance(item, ReasoningItem) and (
+        len(item.summary) > len(draft.summary) or len(item.content or []) > len(draft.content)
+    )
+
+
 def is_streamed(draft: ItemDraft) -> bool:
     """Whether anything of an item was told between its first event and its last."""
     return bool(draft.content or draft.summary or call_arguments(draft))
@@ -139,7 +177,7 @@ def is_streamed(draft: ItemDraft) -> bool:
 def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:
     """Yield, as path and words, where an item of the terminal response is not what its done event said."""
     status = getattr(item, "status", UNSET)
-    if status is not UNSET and status != done.status and done.status not in (UNSET, "in_progress"):
+    if status is not UNSET and status != done.status and done.status == "completed":
         yield ".status", f"the item is {status!r}, its done event said {done.status!r}"
     match item, done:
         case FunctionCallItem(), FunctionCallItem():
@@ -171,9 +209,8 @@ def _differing_lists(path: str, parts: Sequence[Content], told: Sequence[Content
         elif part_text(part) != part_text(was):
             key = "refusal" if part_kind(part) == "refusal" else "text"
             yield f"{at}.{key}", f"the part's text {_where(part_text(was), part_text(part), _DONE)}"
-        elif (
-            isinstance(part, OutputTextContent)
-            and isinstance(was, OutputTextContent)
-            and part.annotations != was.annotations
-        ):
-            yield f"{at}.annotations", different_lists("annotation", part.annotations, was.annotations)
+        elif isinstance(part, OutputTextContent) and isinstance(was, OutputTextContent):
+            if part.annotations != was.annotations:
+                yield f"{at}.annotations", different_lists("annotation", part.annotations, was.annotations)
+            if _differ(part.logprobs, was.logprobs):
+                yield f"{at}.logprobs", different_lists("log probability", part.logprobs, was.logprobs)

@@ -271,7 +271,7 @@ SENTENCES: Final = (
     Sentence(
         _LIFECYCLE,
         "A state machine event represents a change in the status of an object as it progresses through its lifecycle.",
-        ("OR301", "OR302", "OR403"),
+        ("OR301", "OR302", "OR403", "OR410"),
     ),
     Sentence(
         _LIFECYCLE,

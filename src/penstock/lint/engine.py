@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 import msgspec
+from msgspec import UNSET
 
 from penstock.lint.damage import damaged, repeated_key
 from penstock.lint.facts import Facts, Profile, Step
@@ -47,6 +48,14 @@ MAX_FINDINGS: Final = 10_000
 _CLASSES: Final = {str(cls.__struct_config__.tag): cls for cls in e.STANDARD_EVENTS}
 
 
+# What an event is about: without it, it says nothing.
+_PAYLOADS: Final = frozenset({"response", "item", "part", "error"})
+_PLACE_RULES: Final = frozenset({"OR406", "OR407"})
+# What follows from an event that is out of order, or is called by the wrong name.
+_HIDDEN_BY_ORDER: Final = frozenset({"OR313", "OR401", "OR402", "OR504", "OR602", "OR604"})
+_HIDDEN_BY_STATUS: Final = frozenset({"OR603", "OR605", "OR607", "OR608"})
+
+
 class EventLinter:
     """Judges the events of one stream; `findings` are all that arose so far."""
 
@@ -66,7 +75,8 @@ class EventLinter:
         self.uncounted = 0
         """How many findings came after the first `MAX_FINDINGS`."""
         self._classes = tuple(rules)
-        self._own = frozenset[str]()
+        self._paths: list[str] = []
+        """Where the event that is judged has the wrong shape."""
         self._told: set[tuple[str, str]] = set()
         self._broken: tuple[Frame, Finding | None] | None = None
         profile = profile or Profile()
@@ -107,6 +117,7 @@ class EventLinter:
         elif self.facts.done_sentinels:
             # After [DONE] nothing is part of the stream any more.
             self._judge_frame(frame, None)
+            self.facts.unread = 1
         else:
             self._feed_data(frame.data, frame, frame.offset)
 
@@ -148,9 +159,12 @@ class EventLinter:
                 if is_plain(event, data):
                     self._judge_exact(event, data, frame, offset)
                     return
+        begun = self._broken
         raw = self._decoded(data, frame, offset)
         if raw is None:
             return
+        if frame is not None and begun is not None and self._broken is None:
+            frame = msgspec.structs.replace(frame, event=begun[0].event)
         self._settle_broken()
         self._check_json(data, raw, offset)
         self._judge(raw, frame, offset)
@@ -169,6 +183,8 @@ class EventLinter:
                 self._broken = None
                 self._add("OR107", "one event is split over two frames", index, begun.offset)
             if damage.meant is not None:
+                if damage.not_utf8 is not None:
+                    self.facts.tear(None)
                 return damage.meant
             self._settle_broken()
             if frame is not None and damage.several:
@@ -177,15 +193,23 @@ class EventLinter:
                     self._judge(raw, None, offset)
                 return None
             finding = None
-            if damage.not_utf8 is None and (frame is None or frame.terminated):
-                finding = self._finding("OR106", error.message, index, offset)
+            if damage.not_utf8 is not None:
                 self.facts.lose()
+                self.facts.unnumbered += 1
+            elif frame is None or frame.terminated:
+                finding = self._finding("OR106", error.message, index, offset)
             if frame is not None:
                 # It may be the first half of an event; the next frame tells.
                 self._broken = (frame, finding)
             elif finding is not None:
-                self._keep((finding,))
+                self._lost(finding)
             return None
+
+    def _lost(self, finding: Finding) -> None:
+        """Report what could not be read."""
+        self._keep((finding,))
+        self.facts.lose()
+        self.facts.unnumbered += 1
 
     def _settle_broken(self) -> None:
         """Report a frame that could have been the first half of an event, and was not."""
@@ -193,7 +217,7 @@ class EventLinter:
             _, finding = self._broken
             self._broken = None
             if finding is not None:
-                self._keep((finding,))
+                self._lost(finding)
 
     def _check_json(self, data: bytes, raw: dict[str, object], offset: int) -> None:
         index = self.facts.events
@@ -202,6 +226,7 @@ class EventLinter:
                 msgspec.json.encode(raw)
             except UnicodeEncodeError:
                 self._add("OR110", "an escape is a lone surrogate", index, offset)
+                self.facts.tear(None)
         repeated = repeated_key(data)
         if repeated is not None:
             finding = self._finding("OR106", f"the key {shown(repeated)} stands twice", index, offset)
@@ -224,16 +249,24 @@ class EventLinter:
         name = fields.get("type")
         cls = _CLASSES.get(name) if isinstance(name, str) else None
         is_envelope = self._is_envelope(fields)
+        self._paths.clear()
         self._judge_shape(step, fields, cls, is_keepalive=dialect is not None, is_envelope=is_envelope)
         if not is_envelope and dialect != "OR806" and isinstance(name, str):
             try:
-                step.event = load_event(fields)
+                if _PAYLOADS.isdisjoint(self._paths):
+                    step.event = load_event(fields)
             except ShapeError:
-                # What is missing was told by its shape; here it is what the rest implies.
-                step.event = self._meant.filled_in(fields)
+                pass
+            if step.event is None:
+                # It says too little to be an event; what it lacks was told.
+                self.facts.lose(fields.get("output_index"))
+            number = fields.get("sequence_number")
+            step.number = number if type(number) is int else UNSET
         if frame is not None and not is_plain_frame(frame, step.type):
             self._judge_frame(frame, step)
         if step.event is not None:
+            if self._paths:
+                step.event = self._meant.doubted(step.event, self._paths)
             self._judge_event(step, step.event)
         elif is_envelope:
             self.facts.is_over = True
@@ -249,6 +282,8 @@ class EventLinter:
         found = len(self.findings) + self.uncounted
         step = Step(self.facts.events, offset, frame, event.event_type)
         step.event = event
+        if self._paths:
+            self._paths.clear()
         if frame is not None and not is_plain_frame(frame, step.type):
             self._judge_frame(frame, step)
         self._judge_event(step, event)
@@ -302,7 +337,7 @@ class EventLinter:
                 expected = "a type of the specification, or a name with a slug"
                 self._tell_problem(Problem("event", "type", expected, shown(step.type)), step)
                 self.facts.lose(fields.get("output_index"))
-            elif type(fields.get("sequence_number")) is not int:
+            elif type(fields.get("sequence_number")) is not int and ("OR201", "sequence_number") not in self._told:
                 got = shown(fields["sequence_number"]) if "sequence_number" in fields else "absent"
                 self._tell_problem(Problem("event_fields", "sequence_number", "an integer", got), step)
 
@@ -323,7 +358,13 @@ class EventLinter:
         if step.type == "error" and problem.path.startswith("error") and kind != "envelope":
             kind = "error"
         rule = self._by_kind.get(kind)
-        if rule is None or (kind == "absent" and self._is_old_practice(problem.path)):
+        if kind == "absent" and self._is_old_practice(problem.path):
+            return
+        self._paths.append(problem.path)
+        head, _, rest = problem.path.partition(".")
+        if head == "response" and rest:
+            self.facts.doubtful.add(rest.partition(".")[0].partition("[")[0])
+        if rule is None:
             return
         place = without_indexes(problem.path)
         where = place if place.startswith("response.") or place == "sequence_number" else f"{step.type} {place}"
@@ -335,7 +376,11 @@ class EventLinter:
 
     def _is_old_practice(self, path: str) -> bool:
         """Whether a dialect never sends what is absent here."""
-        return self.facts.profile.dialect in ("openai", "vtcode") and not path.endswith(("item_id", "_index", "delta"))
+        if self.facts.profile.dialect not in ("openai", "vtcode"):
+            return False
+        if path == "sequence_number":
+            return not self.facts.numbered
+        return not path.endswith(("item_id", "_index", "delta"))
 
     def _tell_dialect(self, code: str, step: Step) -> None:
         """Tell once a stream that a known dialect is spoken, unless it is the one the stream is judged by."""
@@ -348,37 +393,77 @@ class EventLinter:
         facts = self.facts
         if facts.profile.resumed and facts.events == facts.begun_at and not isinstance(event, e.ResponseCreated):
             facts.machine.state = ResponseState.IN_PROGRESS
+        step.number = event.sequence_number
         event = step.event = self._meant.in_its_place(event)
+        if facts.machine.state.is_terminal:
+            self._judge_late(step, event)
+            return
         place_rules, other_rules = self._rules_for(type(event))
         found: list[Finding] = []
         for place_rule in place_rules:
-            found += place_rule.check(step, facts)
-        is_misplaced = bool(found)
-        if found:
-            event = step.event = self._meant.put_right(event, {finding.code for finding in found})
+            misplaced = list(place_rule.check(step, facts))
+            if misplaced and not self._meant.is_late_or_lost(event):
+                found += misplaced
+                event = step.event = self._meant.put_right(event, place_rule.code)
         violation = step.violation = take_step(facts.machine, event, strict=True)
         if facts.last_number is None or event.sequence_number != facts.last_number + 1:
             for number_rule in self._number_rules:
                 found += number_rule.check(step, facts)
         for rule in other_rules:
             found += rule.check(step, facts)
-        if violation is not None:
-            if not is_misplaced and not self._is_resumed(violation, event) and not self._was_unread(facts):
+        if violation is None and not found:
+            facts.reader.take(event)
+            return
+        codes = {finding.code for finding in found}
+        if violation is not None or codes & _PLACE_RULES:
+            found = [finding for finding in found if finding.code not in _HIDDEN_BY_ORDER]
+        if violation is None:
+            if "OR401" in codes and event == facts.last_event:
+                step.event = None  # the same once more says nothing new
+            else:
+                facts.reader.take(event)
+        else:
+            if not codes & _PLACE_RULES and not self._is_excused(violation, event):
                 grammar = self._by_grammar.get(violation.rule)
                 if grammar is not None:
                     found.insert(0, grammar.found(str(violation), step))
-            self._meant.make_room(event, violation)
-            take_step(facts.machine, event)
-        if found:
-            self._keep(found)
-        facts.reader.take(event)
+            step.event = self._meant.step(event, violation)
+            if step.event is not None:
+                facts.reader.take(step.event)
+        if "OR602" in codes:
+            found = [finding for finding in found if finding.code not in _HIDDEN_BY_STATUS]
+            self._meant.settled(event)
+        elif codes & {"OR501", "OR314"}:
+            self._meant.expect(event)
+        self._keep(finding for finding in found if not self._is_misshapen(finding.path))
 
-    def _was_unread(self, facts: Facts) -> bool:
-        """Whether a step is only out of order because an event could not be read, which was told of."""
-        if not facts.unread:
+    def _judge_late(self, step: Step, event: e.ResponseStreamEvent) -> None:
+        """Judge an event that comes after the terminal one: that something does is told once, and its content is not."""
+        violation = step.violation = take_step(self.facts.machine, event, strict=True)
+        if violation is None or self._meant.is_after_end or self._meant.explains(violation, event):
+            return
+        self._meant.is_after_end = True
+        grammar = self._by_grammar.get(violation.rule)
+        if grammar is not None:
+            self._keep((grammar.found(str(violation), step),))
+
+    def _is_excused(self, violation: Violation, event: e.ResponseStreamEvent) -> bool:
+        """Whether a step is only out of order because of what was told before, or what was not asked for again."""
+        if self._meant.explains(violation, event):
+            return True
+        if not self.facts.profile.resumed or not isinstance(event, e.ItemEvent):
             return False
-        facts.unread -= 1
-        return True
+        return violation.rule in (OrderRule.ITEM_NOT_ADDED, OrderRule.PART_NOT_ADDED) and not isinstance(
+            event, e.OutputItemAdded | e.ContentPartAdded | e.ReasoningSummaryPartAdded
+        )
+
+    def _is_misshapen(self, path: str) -> bool:
+        """Whether what stands at a path has the wrong shape, and so cannot be anything else either."""
+        return any(
+            path == wrong or path.startswith((f"{wrong}.", f"{wrong}[")) or wrong.startswith((f"{path}.", f"{path}["))
+            for wrong in self._paths
+            if path
+        )
 
     def _rules_for(self, cls: type) -> tuple[list[PlaceRule], list[EventRule]]:
         """Return the rules that want to see events of a class: those about its place, and the others."""
@@ -389,14 +474,6 @@ class EventLinter:
             rules = places, [rule for rule in both if not isinstance(rule, PlaceRule)]
             self._for_class[cls] = rules
         return rules
-
-    def _is_resumed(self, violation: Violation, event: e.ResponseStreamEvent) -> bool:
-        """Whether a step is only out of order because what came before was not asked for again."""
-        if not self.facts.profile.resumed or not isinstance(event, e.ItemEvent):
-            return False
-        return violation.rule in (OrderRule.ITEM_NOT_ADDED, OrderRule.PART_NOT_ADDED) and not isinstance(
-            event, e.OutputItemAdded | e.ContentPartAdded | e.ReasoningSummaryPartAdded
-        )
 
     # What is kept.
 

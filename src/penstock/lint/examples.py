@@ -6,7 +6,7 @@ An example is one valid stream and a few named edits, so that what it shows is w
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from penstock.wire.codec import decode_object, encode_plain, to_plain
 __all__ = [
     "BASES",
     "Edit",
+    "Events",
     "Example",
     "base_events",
     "change",
@@ -36,6 +37,7 @@ __all__ = [
     "rename",
     "repeat",
     "truncate",
+    "written",
 ]
 
 Events = list[dict[str, Any]]
@@ -100,9 +102,10 @@ BASES: Final[Mapping[str, tuple[o.Output, ...]]] = {
 """The valid streams, by name: what the model says in each."""
 
 
-@cache
-def _written(base: str, request: bytes, queued: bool) -> bytes:  # noqa: FBT001 - a key of the cache
-    """Return the events of a base stream as JSON; as bytes, so that nobody can change what is cached."""
+def written(
+    outputs: Iterable[o.Output], request: Mapping[str, object] | None = None, *, queued: bool = False
+) -> Events:
+    """Return the events of a model that says `outputs`, as plain JSON objects."""
     emitter = ListStreamEmitter()
     counts: dict[str, int] = {}
 
@@ -110,19 +113,27 @@ def _written(base: str, request: bytes, queued: bool) -> bytes:  # noqa: FBT001 
         counts[prefix] = counts.get(prefix, 0) + 1
         return f"{prefix}_{counts[prefix]}"
 
-    asked = decode_object(CreateResponse, request, tolerant=False) if request else None
+    asked = decode_object(CreateResponse, encode_plain(request), tolerant=False) if request is not None else None
     writer = ResponseWriter(emitter, model="example-model", ids=ids, clock=lambda: _TIME, request=asked)
     writer.start(queued=queued)
-    for output in BASES[base]:
+    for output in outputs:
         writer.send(output)
     writer.finish()
-    return msgspec.json.encode([to_plain(event) for event in emitter.take()])
+    events: Events = msgspec.to_builtins([to_plain(event) for event in emitter.take()])
+    return events
+
+
+@cache
+def _as_json(base: str, request: bytes, queued: bool) -> bytes:  # noqa: FBT001 - a key of the cache
+    """Return the events of a base stream as bytes, so that nobody can change what is cached."""
+    asked = msgspec.json.decode(request) if request else None
+    return msgspec.json.encode(written(BASES[base], asked, queued=queued))
 
 
 def base_events(base: str, request: Mapping[str, object] | None = None, *, queued: bool = False) -> Events:
     """Return the events of the valid stream `base`, as plain JSON objects."""
     asked = encode_plain(request) if request is not None else b""
-    events: Events = msgspec.json.decode(_written(base, asked, queued))
+    events: Events = msgspec.json.decode(_as_json(base, asked, queued))
     return events
 
 

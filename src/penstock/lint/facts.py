@@ -7,9 +7,12 @@ them.
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct
+from collections.abc import Iterator
+
+from msgspec import UNSET, Struct, UnsetType
 
 from penstock.spec import events as e
+from penstock.spec.content import LogProb
 from penstock.spec.items import FunctionCallItem, Item
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import Response
@@ -43,7 +46,7 @@ class Step:
     says too little to be one. `violation` is what the grammar has against it.
     """
 
-    __slots__ = ("event", "frame", "index", "offset", "type", "violation")
+    __slots__ = ("event", "frame", "index", "number", "offset", "type", "violation")
 
     def __init__(self, index: int, offset: int | None, frame: Frame | None, name: str) -> None:
         """Begin with what came."""
@@ -52,30 +55,30 @@ class Step:
         self.frame = frame
         self.type = name
         self.event: e.ResponseStreamEvent | None = None
+        self.number: int | UnsetType = UNSET
         self.violation: Violation | None = None
 
 
 class ItemFacts:
     """One item: what its events said of it, and which events they were.
 
-    `ids` are other ids its events called it by; each was told of. `is_torn`: something of it could not be read, so
-    nothing can be said of its content.
+    `ids` are other ids its events called it by; each was told of. `is_doubtful`: it was added with another item's id.
     """
 
-    __slots__ = ("added", "added_at", "call_id", "done", "done_at", "id", "ids", "is_torn", "kind", "name")
+    __slots__ = ("added", "added_at", "call_id", "done", "done_at", "id", "ids", "is_doubtful", "kind", "name")
 
     def __init__(self, item: Item | None, kind: str, item_id: str, index: int) -> None:
         """Begin with the item's first event, the event `index`."""
         self.kind = kind
         self.id = item_id
         self.ids: set[str] = set()
+        self.is_doubtful = False
         self.added = item
         self.added_at = index
         self.call_id = item.call_id if isinstance(item, FunctionCallItem) else ""
         self.name = item.name if isinstance(item, FunctionCallItem) else ""
         self.done: Item | None = None
         self.done_at: int | None = None
-        self.is_torn = False
 
 
 class Facts:
@@ -106,6 +109,12 @@ class Facts:
         self.terminal_at: int | None = None
         self.error_at: int | None = None
         """The event index of the last `error` event."""
+        self.doubtful: set[str] = set()
+        """The fields of the response that had a wrong shape in some event."""
+        self.last_event: e.ResponseStreamEvent | None = None
+        self.skipped: int | None = None
+        """The number that was due, where a higher one came."""
+        self._torn: set[int] = set()
         self.items: dict[int, ItemFacts] = {}
         """The items by `output_index`."""
         self.next_index = 0
@@ -117,6 +126,8 @@ class Facts:
         """How many function calls there are."""
         self.last_done: int | None = None
         """The highest `output_index` of a finished item."""
+        self.logprobs: dict[tuple[int, int], list[LogProb]] = {}
+        """The log probabilities as the done event of a text told them, by `output_index` and `content_index`."""
         self.incomplete: int | None = None
         """The `output_index` of the first item that is done and incomplete."""
         self.done_sentinels = 0
@@ -149,15 +160,24 @@ class Facts:
 
     def is_torn(self, output_index: int) -> bool:
         """Whether nothing can be said of the content of an item, since something of it could not be read."""
-        known = self.items.get(output_index)
-        return known is not None and known.is_torn
+        return output_index in self._torn
 
     def tear(self, output_index: int | None) -> None:
         """Let it be known that something could not be read: of an item, or of whatever is open."""
-        for index in self.machine.open_items if output_index is None else (output_index,):
-            known = self.items.get(index)
-            if known is not None:
-                known.is_torn = True
+        self._torn.update(self.machine.open_items if output_index is None else (output_index,))
+
+    def open_parts(self, event: e.ContentEvent | e.SummaryEvent) -> Iterator[int]:
+        """Yield the places of the open parts beside which an event's own part was never heard of."""
+        item = self.machine.items.get(event.output_index)
+        if item is None:
+            return
+        parts, index = (
+            (item.summary, event.summary_index)
+            if isinstance(event, e.SummaryEvent)
+            else (item.content, event.content_index)
+        )
+        if index not in parts:
+            yield from (place for place, part in parts.items() if part.is_open)
 
     def lose(self, output_index: object = None) -> None:
         """Take note of an event that could not be read, of an item or of nobody knows what.
@@ -170,11 +190,8 @@ class Facts:
     def take(self, step: Step) -> None:
         """Let a step change the facts, after all rules have seen it."""
         self.events += 1
-        event = step.event
-        if event is None:
-            self.unnumbered += 1
-            return
-        self._take_number(event)
+        event = self.last_event = step.event
+        self._take_number(step.number)
         match event:
             case e.ResponseEvent():
                 self._take_response(step, event)
@@ -184,23 +201,30 @@ class Facts:
                 self._take_item(step, event.output_index, event.item)
             case e.OutputItemDone():
                 self._take_done(step, event)
+            case e.OutputTextDone() if event.logprobs:
+                self.logprobs[event.output_index, event.content_index] = event.logprobs
             case e.ItemEvent():
                 if event.output_index not in self.items:
                     self._remember(ItemFacts(None, "", getattr(event, "item_id", ""), step.index), event.output_index)
             case _:
                 pass
 
-    def _take_number(self, event: e.ResponseStreamEvent) -> None:
-        number = event.sequence_number
+    def _take_number(self, number: int | UnsetType) -> None:
         if number is UNSET:
             self.unnumbered += 1
         elif self.last_number is None or number > self.last_number:
+            due = 0 if self.last_number is None else self.last_number + 1 + self.unnumbered
+            self.skipped = due if number != due else None
             self.numbered += 1
-            self.last_number = number
+            self.last_number = max(number, due) if self.last_number is None else number
             self.unnumbered = 0
+        elif self.skipped is not None and number == self.skipped + 1:
+            # Only one event had a number that was too high.
+            self.last_number, self.skipped = number, None
         else:
             # A number that did not rise was meant to: the next is counted from where this one should have been.
             self.last_number += 1
+            self.unnumbered = 0
 
     def _take_response(self, step: Step, event: e.ResponseEvent) -> None:
         if self.first is None or isinstance(event, e.ResponseCreated):
@@ -229,7 +253,7 @@ class Facts:
         self.next_index = max(self.next_index, output_index + 1)
         if known.kind == "function_call":
             self.calls += 1
-        if known.id:
-            self.item_ids.setdefault(known.id, output_index)
+        if known.id and self.item_ids.setdefault(known.id, output_index) != output_index:
+            known.is_doubtful = True
         if known.call_id:
             self.call_ids.setdefault(known.call_id, output_index)

@@ -1,40 +1,61 @@
 """What an event was meant to be, once it was told what is wrong with it: so that one fault is one finding.
 
 A server that gives a part the wrong index gives it to all its deltas; one that lets two calls share an index goes on to
-do so. The first such event is told of; those that follow are read at the place they were meant for.
+do so; an event that comes too late was missed before. The first sign of such a fault is told of; what follows from it is
+read as it was meant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from penstock.lint.facts import Facts
 from penstock.spec import events as e
-from penstock.stream.machine import ItemMachine, PartMachine, Violation, part_kind
-from penstock.stream.reader import implied_part
-from penstock.stream.states import OrderRule
-from penstock.wire.codec import load_event
-from penstock.wire.errors import ShapeError
+from penstock.spec.base import NOTHING, Extra
+from penstock.spec.content import ExtensionContent
+from penstock.spec.items import ExtensionItem
+from penstock.stream.fold import part_text
+from penstock.stream.machine import ItemMachine, PartMachine, Violation
+from penstock.stream.machine import step as take_step
+from penstock.stream.states import OrderRule, ResponseState
 
 __all__ = ["Meant"]
 
-_MOST_KEYS: Final = 6
-"""No event has more keys without which it says nothing."""
+_AFTER_DONE: Final = (OrderRule.DELTA_AFTER_DONE, OrderRule.DONE_TWICE)
+_CONTENT_DONE: Final = (
+    "response.output_text.done",
+    "response.refusal.done",
+    "response.reasoning.done",
+    "response.reasoning_summary_text.done",
+)
+# Without any of these an item, a part or a piece of content can be told all the same.
+_LESSER_KEYS: Final = frozenset(
+    {"id", "status", "phase", "sequence_number", "item_id", "response_id", "obfuscation", "created_by"}
+)
 
 
 class Meant:
-    """The places of one response that were not meant as they were said."""
+    """What was not meant as it was said, in one response, and what is owed since it was missed."""
 
     def __init__(self, facts: Facts) -> None:
-        """Begin with none."""
+        """Begin with nothing."""
         self._facts = facts
         self._items: dict[int, int] = {}
         """Where the item was put that came last under an index that was not due."""
+        self._undue: set[int] = set()
+        """The items that are where they are though that was not due."""
         self._parts: dict[tuple[bool, int, int], int] = {}
         """Likewise for parts: of the summary or not, in which item, at which index."""
+        self._owed: set[tuple[object, ...]] = set()
+        """The events that were missed: they may still come, late."""
+        self._after_done: set[str] = set()
+        """The places that went on after their end."""
+        self.is_after_end = False
+        """Whether it was told that events follow the terminal one."""
+
+    # Where an event belongs.
 
     def in_its_place(self, event: e.ResponseStreamEvent) -> e.ResponseStreamEvent:
         """Return an event about something that was put elsewhere as it was meant."""
@@ -49,115 +70,252 @@ class Meant:
         return event
 
     def _item_of(self, event: e.ItemEvent) -> int:
-        """Return the item an event is about: by its id where several share an index, else the last one put there."""
+        """Return the item an event is about: by its id, where items were not put where they were said to be."""
         index, items = event.output_index, self._items
         if isinstance(event, e.OutputItemAdded):
             due = self._facts.next_index
-            if index == due or (index not in items and index - 1 not in items):
-                return index
-            # It goes on as it began: with the same index for all, or counting from there.
-            items[index] = due
-            return due
-        if index not in items:
+            known = self._facts.item(index)
+            if index in items and index != due and known is not None and known.id != event.item.id:
+                # It goes on as it began, with the same index for all.
+                items[index] = due
+                return due
+            if index == due:
+                items.pop(index, None)
             return index
         owner = self._facts.item_ids.get(_id_of(event))
-        return items[index] if owner is None else owner
+        if owner is not None and (index in items or owner in self._undue):
+            return owner
+        return items.get(index, index)
 
     def _index_of(self, event: e.ContentEvent | e.SummaryEvent) -> int:
         """Return the place of the part an event is about."""
         is_summary, index = _part_of(event)
         key = is_summary, event.output_index, index
         if isinstance(event, e.ContentPartAdded | e.ReasoningSummaryPartAdded):
-            due = self._due(event)
-            if index != due and (is_summary, event.output_index, index - 1) in self._parts:
+            due = self.due(event)
+            if index != due and (key in self._parts or (is_summary, event.output_index, index - 1) in self._parts):
                 self._parts[key] = due
                 return due
+            self._parts.pop(key, None)
             return index
         return self._parts.get(key, index)
 
-    def put_right(self, event: e.ResponseStreamEvent, codes: Collection[str]) -> e.ResponseStreamEvent:
-        """Return an event whose place is wrong, as the `codes` of its findings tell, as it was meant."""
-        facts = self._facts
-        if "OR406" in codes and isinstance(event, e.OutputItemAdded):
-            self._items[event.output_index] = facts.next_index
-            return replace(event, output_index=facts.next_index)
-        if "OR406" in codes and isinstance(event, e.ContentEvent | e.SummaryEvent | e.ArgumentsEvent):
-            return _at_item(event, facts.item_ids.get(event.item_id, event.output_index))
-        if "OR407" in codes and isinstance(event, e.ContentPartAdded | e.ReasoningSummaryPartAdded):
-            is_summary, index = _part_of(event)
-            due = self._due(event)
-            self._parts[is_summary, event.output_index, index] = due
-            moved: e.ResponseStreamEvent = _at_part(event, due)
-            return moved
-        return event
-
-    def make_room(self, event: e.ResponseStreamEvent, violation: Violation) -> None:
-        """Let the facts be as an event out of order implies they are."""
-        if violation.rule is not OrderRule.WRONG_CONTENT_FOR_PART or not isinstance(
-            event, e.ContentEvent | e.SummaryEvent
-        ):
-            return
-        part = self._facts.part(event)
-        machine = self._machine_part(event)
-        if part is not None and machine is not None:
-            part.added = implied_part(event)
-            machine.kind = part_kind(part.added)
-
-    def filled_in(self, fields: Mapping[str, object]) -> e.ResponseStreamEvent | None:
-        """Return the event that lacks what no event can do without, with what the rest of it, and the stream, imply."""
-        filled = dict(fields)
-        for _ in range(_MOST_KEYS):
-            try:
-                return load_event(filled)
-            except ShapeError as error:
-                key = error.path.partition(".")[0].partition("[")[0]
-                filled[key] = self._implied(key, filled)
-        return None
-
-    def _implied(self, key: str, fields: Mapping[str, object]) -> object:
-        facts = self._facts
-        match key:
-            case "output_index":
-                if fields.get("type") == "response.output_item.added":
-                    return facts.next_index
-                item = fields.get("item")
-                item_id = item.get("id") if isinstance(item, dict) else fields.get("item_id")
-                known = facts.item_ids.get(item_id) if isinstance(item_id, str) else None
-                return known if known is not None else next(reversed(facts.machine.open_items), 0)
-            case "content_index" | "summary_index":
-                item_machine = self._machine_item(fields)
-                if item_machine is None:
-                    return 0
-                parts = item_machine.content if key == "content_index" else item_machine.summary
-                is_added = str(fields.get("type")).endswith("part.added")
-                return len(parts) if is_added else max(parts, default=0)
-            case "annotation_index":
-                return 0
-            case "response" | "error":
-                return {}
-            case _:
-                # A text: what it was cannot be told, nor then what follows from it.
-                output_index = fields.get("output_index")
-                facts.tear(output_index if type(output_index) is int else None)
-                return ""
-
-    def _machine_item(self, fields: Mapping[str, object]) -> ItemMachine | None:
-        index = fields.get("output_index")
-        return self._facts.machine.items.get(index) if type(index) is int else None
-
-    def _due(self, event: e.ContentPartAdded | e.ReasoningSummaryPartAdded) -> int:
+    def due(self, event: e.ContentPartAdded | e.ReasoningSummaryPartAdded) -> int:
+        """Return the index that is due for a part that is added."""
         draft = self._facts.draft(event.output_index)
         if draft is None:
             return 0
         parts = draft.summary if isinstance(event, e.ReasoningSummaryPartAdded) else draft.content
         return max(parts, default=-1) + 1
 
-    def _machine_part(self, event: e.ContentEvent | e.SummaryEvent) -> PartMachine | None:
-        item = self._facts.machine.items.get(event.output_index)
-        if item is None:
+    def is_late_or_lost(self, event: e.ResponseStreamEvent) -> bool:
+        """Whether an item only seems to be misplaced: it was missed, or the one before it could not be read."""
+        facts = self._facts
+        if isinstance(event, e.OutputItemAdded) and ("item", event.output_index) in self._owed:
+            self._owed.discard(("item", event.output_index))
+            return True
+        if not facts.unread or not isinstance(event, e.OutputItemAdded) or event.output_index <= facts.next_index:
+            return False
+        facts.unread -= 1
+        return True
+
+    def put_right(self, event: e.ResponseStreamEvent, code: str) -> e.ResponseStreamEvent:
+        """Return an event at the place it was meant for; a finding with `code` told that its own is wrong."""
+        facts = self._facts
+        match event:
+            case e.OutputItemAdded() if code == "OR406":
+                index = event.output_index
+                if index in facts.items:
+                    self._items[index] = facts.next_index
+                    return replace(event, output_index=facts.next_index)
+                self._items[index] = index
+                self._undue.add(index)
+                # An item that was left out may still be heard of.
+                self._owed |= {("item", missed) for missed in range(facts.next_index, min(index, facts.next_index + 8))}
+                return event
+            case e.ContentEvent() | e.SummaryEvent() | e.ArgumentsEvent() if code == "OR406":
+                return _at_item(event, facts.item_ids[event.item_id])
+            case e.OutputItemDone() if code == "OR406":
+                return _at_item(event, facts.item_ids[event.item.id])
+            case e.ContentEvent() | e.SummaryEvent() if not isinstance(event, e.OutputTextAnnotationAdded):
+                is_summary, index = _part_of(event)
+                if isinstance(event, e.ContentPartAdded | e.ReasoningSummaryPartAdded):
+                    due = self.due(event)
+                else:
+                    due = next(iter(facts.open_parts(event)), index)
+                self._parts[is_summary, event.output_index, index] = due
+                return _at_part(event, due)
+            case _:
+                return event
+
+    # What is out of order.
+
+    def explains(self, violation: Violation, event: e.ResponseStreamEvent) -> bool:
+        """Whether a step is only out of order because of something that was told already."""
+        facts = self._facts
+        if _key(event) in self._owed:
+            return True
+        if violation.rule in _AFTER_DONE and violation.place in self._after_done:
+            return True
+        if violation.rule is OrderRule.ITEM_NOT_ADDED and isinstance(event, e.ItemEvent):
+            missed = ("item", event.output_index)
+            if missed in self._owed:
+                self._owed.discard(missed)
+                return True
+        if facts.unread:
+            facts.unread -= 1
+            return True
+        return False
+
+    def step(self, event: e.ResponseStreamEvent, violation: Violation) -> e.ResponseStreamEvent | None:
+        """Let the facts be as an event out of order implies; return the event as it was meant, None for no more news."""
+        machine = self._facts.machine
+        key = _key(event)
+        if key in self._owed:
+            self._owed.discard(key)
+            return event
+        meant = self._stands_for(event, violation)
+        if meant is None:
+            return None
+        if violation.rule in _AFTER_DONE:
+            self._after_done.add(violation.place)
+        self._owe(event, violation)
+        if violation.rule is OrderRule.CREATED_NOT_FIRST:
+            return self._begin(meant)
+        take_step(machine, meant)
+        if violation.rule is OrderRule.WRONG_CONTENT_FOR_PART and isinstance(event, e.ItemEvent):
+            # Of what kind it is nobody knows now: it takes whatever comes.
+            machine.items[event.output_index].kind = ""
+            part = self._machine_part(event)
+            if part is not None:
+                part.kind = ""
+            draft = self._facts.part(event) if isinstance(event, e.ContentEvent | e.SummaryEvent) else None
+            if draft is not None:
+                draft.added = ExtensionContent(fields=NOTHING)
+        return meant
+
+    def _begin(self, event: e.ResponseStreamEvent) -> e.ResponseStreamEvent | None:
+        """Let the response begin with an event that is not the first, or came too early."""
+        machine = self._facts.machine
+        if isinstance(event, e.ResponseCreated):
+            if machine.state in (ResponseState.WAITING, ResponseState.QUEUED):
+                machine.state = ResponseState.CREATED
+            return None
+        if isinstance(event, e.ResponseInProgress | e.ResponseQueued | e.OutputItemAdded):
+            take_step(machine, event)
+            if not isinstance(event, e.ResponseQueued):
+                machine.state = ResponseState.CREATED
+            return event
+        # Of an item that was not added, or of the end: it will be missed where it belongs.
+        machine.state = ResponseState.CREATED
+        self._facts.lose(event.output_index if isinstance(event, e.ItemEvent) else None)
+        return None
+
+    def expect(self, event: e.ResponseStreamEvent) -> None:
+        """Take note that a done event tells other content than was streamed: a delta may still come, late."""
+        name = event.event_type.removesuffix(".done") + ".delta"
+        self._owed.add((name, *_key(event)[1:]))
+
+    def _owe(self, event: e.ResponseStreamEvent, violation: Violation) -> None:
+        """Remember which events a step showed to be missing."""
+        machine, owed = self._facts.machine, self._owed
+        match violation.rule, event:
+            case OrderRule.CREATED_NOT_FIRST, _ if not isinstance(event, e.ResponseCreated):
+                owed.add(("response.created",))
+            case OrderRule.LIFECYCLE_OUT_OF_ORDER, e.ItemEvent():
+                owed.add(("response.in_progress",))
+            case OrderRule.ITEM_NOT_ADDED, e.ItemEvent():
+                owed.add(("response.output_item.added", event.output_index))
+            case OrderRule.PART_NOT_ADDED, e.ContentEvent():
+                owed.add(("response.content_part.added", event.output_index, event.content_index))
+            case OrderRule.PART_NOT_ADDED, e.SummaryEvent():
+                owed.add(("response.reasoning_summary_part.added", event.output_index, event.summary_index))
+            case OrderRule.CONTENT_DONE_ABSENT, e.ContentEvent() | e.SummaryEvent():
+                owed.update((name, event.output_index, _part_of(event)[1]) for name in _CONTENT_DONE)
+            case OrderRule.CONTENT_DONE_ABSENT, e.ItemEvent():
+                owed.add(("response.function_call_arguments.done", event.output_index))
+            case OrderRule.PART_DONE_ABSENT, e.ItemEvent():
+                self._owe_parts(event.output_index, machine.items[event.output_index])
+            case OrderRule.ITEM_DONE_ABSENT, _:
+                for index in machine.open_items:
+                    owed.add(("response.output_item.done", index))
+                    self._owe_parts(index, machine.items[index])
+            case _:
+                pass
+
+    def _owe_parts(self, index: int, item: ItemMachine) -> None:
+        for name, parts in (("content_part", item.content), ("reasoning_summary_part", item.summary)):
+            for place, part in parts.items():
+                if part.is_open:
+                    self._owed.add((f"response.{name}.done", index, place))
+                    self._owed.update((content, index, place) for content in _CONTENT_DONE)
+        self._owed.add(("response.function_call_arguments.done", index))
+
+    def _stands_for(self, event: e.ResponseStreamEvent, violation: Violation) -> e.ResponseStreamEvent | None:
+        """Return what an event must have been meant as: its name may be wrong, or it may be the same once more."""
+        match violation.rule, event:
+            case OrderRule.ITEM_NOT_ADDED, e.OutputItemDone() if event.item.status == "in_progress":
+                return e.OutputItemAdded(output_index=event.output_index, item=event.item)
+            case OrderRule.ITEM_NOT_ADDED, e.OutputItemAdded():
+                known = self._facts.item(event.output_index)
+                if known is not None and known.done is None and event.item.status in ("completed", "incomplete"):
+                    return e.OutputItemDone(output_index=event.output_index, item=event.item)
+                return None
+            case OrderRule.PART_NOT_ADDED, e.ContentPartDone() | e.ReasoningSummaryPartDone():
+                return _renamed(event) if not part_text(event.part) else event
+            case OrderRule.PART_NOT_ADDED, e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
+                return _renamed(event) if part_text(event.part) else None
+            case _:
+                return event
+
+    def settled(self, event: e.ResponseStreamEvent) -> None:
+        """Take note of a lifecycle event whose snapshot tells another status: what state there is, the rest shows."""
+        machine = self._facts.machine
+        if not isinstance(event, e.ResponseEvent):
+            return
+        if event.response.status in ("queued", "in_progress"):
+            machine.state = ResponseState.CREATED if not machine.items else ResponseState.IN_PROGRESS
+        elif not event.is_terminal:
+            self._facts.unread += 1
+
+    # What cannot be what it says.
+
+    def doubted(self, event: e.ResponseStreamEvent, paths: list[str]) -> e.ResponseStreamEvent:
+        """Return an event whose item or part lacks what one of its type has as one of no known type."""
+        wrong = {path.removeprefix("item.").removeprefix("part.").partition("[")[0] for path in paths} - _LESSER_KEYS
+        if not wrong:
+            return event
+        if isinstance(event, e.ItemEvent):
+            self._facts.tear(event.output_index)
+        match event:
+            case e.OutputItemAdded():
+                item = ExtensionItem(fields=Extra({"id": event.item.id, "status": event.item.status}))
+                return replace(event, item=item)
+            case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
+                unknown: e.ResponseStreamEvent = replace(event, part=ExtensionContent(fields=NOTHING))
+                return unknown
+            case _:
+                return event
+
+    def _machine_part(self, event: e.ItemEvent) -> PartMachine | None:
+        item = self._facts.machine.items[event.output_index]
+        if not isinstance(event, e.ContentEvent | e.SummaryEvent):
             return None
         is_summary, index = _part_of(event)
         return (item.summary if is_summary else item.content).get(index)
+
+
+def _key(event: e.ResponseStreamEvent) -> tuple[object, ...]:
+    """Return what an event is called among those that are owed."""
+    match event:
+        case e.ContentEvent():
+            return event.event_type, event.output_index, event.content_index
+        case e.SummaryEvent():
+            return event.event_type, event.output_index, event.summary_index
+        case e.ItemEvent():
+            return event.event_type, event.output_index
+        case _:
+            return (event.event_type,)
 
 
 def _id_of(event: e.ItemEvent) -> str:
@@ -169,6 +327,33 @@ def _part_of(event: e.ContentEvent | e.SummaryEvent) -> tuple[bool, int]:
     if isinstance(event, e.SummaryEvent):
         return True, event.summary_index
     return False, event.content_index
+
+
+def _renamed(
+    event: e.ContentPartAdded | e.ContentPartDone | e.ReasoningSummaryPartAdded | e.ReasoningSummaryPartDone,
+) -> e.ResponseStreamEvent:
+    """Return the event that opens a part as the one that closes it, and the other way about."""
+    match event:
+        case e.ContentPartAdded() | e.ContentPartDone():
+            other = e.ContentPartDone if isinstance(event, e.ContentPartAdded) else e.ContentPartAdded
+            return other(
+                item_id=event.item_id,
+                output_index=event.output_index,
+                content_index=event.content_index,
+                part=event.part,
+            )
+        case _:
+            another = (
+                e.ReasoningSummaryPartDone
+                if isinstance(event, e.ReasoningSummaryPartAdded)
+                else e.ReasoningSummaryPartAdded
+            )
+            return another(
+                item_id=event.item_id,
+                output_index=event.output_index,
+                summary_index=event.summary_index,
+                part=event.part,
+            )
 
 
 def _at_item(event: e.ItemEvent, output_index: int) -> e.ResponseStreamEvent:

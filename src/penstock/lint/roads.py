@@ -147,4 +147,5 @@ class Roads:
         facts.numbered += 1
         facts.unnumbered = 0
         facts.last_number = number + 1
+        facts.last_event = event
         return True

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from operator import attrgetter
 
-from penstock.lint.compare import differences_from_done, differences_from_draft, is_streamed
+from penstock.lint.compare import adds_parts, differences_from_done, differences_from_draft, is_known_kind, is_streamed
 from penstock.lint.examples import Example, change, drop, truncate
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule, GrammarRule
 from penstock.spec import events as e
-from penstock.spec.items import Item
+from penstock.spec.items import Item, MessageItem
 from penstock.spec.response import Response
 from penstock.stream.machine import SHOWN_PLACES, item_kind
 from penstock.stream.states import OrderRule
@@ -55,7 +56,11 @@ class TerminalAbsent(EventRule):
 
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Ask for the terminal event."""
-        if facts.events and not facts.is_over and facts.error_at is None and not facts.unread:
+        if facts.is_over or facts.error_at is not None or facts.unread or (facts.profile.resumed and not facts.events):
+            return
+        if not facts.events:
+            yield self.found("the stream ends before its first event")
+        else:
             opened = ", ".join(islice(facts.machine.open_places, SHOWN_PLACES)) or "nothing"
             yield self.found(f"the stream ends while the response is {facts.machine.state.value}; open: {opened}")
 
@@ -139,11 +144,13 @@ def _output_differences(response: Response, facts: Facts, *, failed: bool) -> It
         known = facts.items[place]
         item = told[index]
         at = f"[{index}]"
-        if known.kind and item_kind(item) != known.kind:
-            yield f"{at}.type", f"the item is {item_kind(item)}, streamed was {known.kind}", known.added_at
+        kind = item_kind(item)
+        kinds = {known.kind, kind if known.done is None else item_kind(known.done)}
+        if kind not in kinds and is_known_kind(kind) and is_known_kind(known.kind):
+            yield f"{at}.type", f"the item is {kind!r}, streamed was {known.kind!r}", known.added_at
         elif known.id and item.id != known.id and item.id not in known.ids:
             yield f"{at}.id", f"the item's id is {item.id!r}, streamed was {known.id!r}", known.added_at
-        elif not known.is_torn:
+        elif not facts.is_torn(place):
             yield from _item_differences(item, place, facts, at)
 
 
@@ -153,12 +160,20 @@ def _item_differences(item: Item, place: int, facts: Facts, at: str) -> Iterator
     done, draft = known.done, facts.draft(place)
     from_draft = list(differences_from_draft(item, draft)) if draft is not None else []
     if done is None:
+        if isinstance(item, MessageItem) and isinstance(known.added, MessageItem) and item.role != known.added.role:
+            yield (
+                f"{at}.role",
+                f"the message's role is {item.role!r}, it was added as {known.added.role!r}",
+                known.added_at,
+            )
         for path, message in from_draft:
             yield f"{at}{path}", message, known.added_at
         return
     for path, message in differences_from_done(item, done):
         is_content = path.startswith((".content", ".summary", ".arguments"))
-        if is_content and draft is not None and is_streamed(draft) and not from_draft:
+        if is_content and draft is not None and is_streamed(draft) and not from_draft and not adds_parts(item, draft):
+            continue
+        if path == ".role" and getattr(item, "role", "") == getattr(known.added, "role", None):
             continue
         if path in (".call_id", ".name") and getattr(item, path[1:]) == getattr(known, path[1:]):
             continue
@@ -235,10 +250,15 @@ class IncompleteItemNotLast(EventRule):
     )
     good = Example(base="incomplete")
 
+    def __init__(self) -> None:
+        """Begin a response."""
+        self._told = False
+
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
-        """Look for incomplete items before this event."""
+        """Look for incomplete items before this event; once is enough."""
         index = facts.incomplete
-        if index is not None:
+        if index is not None and not self._told:
+            self._told = True
             after = "another item" if isinstance(step.event, e.OutputItemAdded) else "response.completed"
             related = facts.items[index].done_at
             yield self.found(f"output[{index}] is incomplete, and {after} follows", step, related=related)
@@ -271,12 +291,12 @@ class FailedWithoutError(EventRule):
     code = "OR607"
     name = "failed-without-error"
     level = Level.ERROR
-    events = (e.ResponseCompleted, e.ResponseFailed, e.ResponseIncomplete)
+    events = (e.ResponseEvent,)
     section = "Errors"
     sentence = "When an error occurs, the API responds with a structured error object"
     what = (
         "A failed response has an `error`, an incomplete one `incomplete_details`, a completed one neither, and a "
-        "`completed_at`."
+        "`completed_at` that is not before `created_at`; one that is under way has none of the three."
     )
     why = (
         "Users are told that something failed and never what; LangChain takes the reason of an incomplete answer "
@@ -291,27 +311,35 @@ class FailedWithoutError(EventRule):
         event = step.event
         if not isinstance(event, e.ResponseEvent):
             return
-        r = event.response
-        said = r.extra
-        if isinstance(event, e.ResponseFailed) and r.error is None and "error" not in said:
-            yield self.found("the response failed, and error is null", step, path="response.error")
-        elif (
-            isinstance(event, e.ResponseIncomplete)
-            and r.incomplete_details is None
-            and "incomplete_details" not in said
+        response = event.response
+        for name, is_wanted in _TOLD_AT_END[type(event)].items():
+            value = getattr(response, name)
+            if name in response.extra or (value is not None) is is_wanted:
+                continue
+            how = "is null" if is_wanted else "is not null"
+            yield self.found(f"{event.event_type}: {name} {how}", step, path=f"response.{name}")
+        if (
+            isinstance(event, e.ResponseCompleted)
+            and response.completed_at is not None
+            and response.completed_at < response.created_at
         ):
             yield self.found(
-                "the response is incomplete, and incomplete_details is null", step, path="response.incomplete_details"
+                f"completed_at is {response.completed_at}, before created_at, {response.created_at}",
+                step,
+                path="response.completed_at",
             )
-        elif isinstance(event, e.ResponseCompleted):
-            if r.error is not None:
-                yield self.found("the response completed, and has an error", step, path="response.error")
-            if r.incomplete_details is not None:
-                yield self.found(
-                    "the response completed, and has incomplete_details", step, path="response.incomplete_details"
-                )
-            if r.completed_at is None and "completed_at" not in said:
-                yield self.found("the response completed, and completed_at is null", step, path="response.completed_at")
+
+
+# What each lifecycle event tells of how the response ended, and what it cannot tell. What is not here is the server's.
+_UNDER_WAY = {"error": False, "incomplete_details": False, "completed_at": False}
+_TOLD_AT_END = {
+    e.ResponseCreated: _UNDER_WAY,
+    e.ResponseQueued: _UNDER_WAY,
+    e.ResponseInProgress: _UNDER_WAY,
+    e.ResponseCompleted: {"error": False, "incomplete_details": False, "completed_at": True},
+    e.ResponseIncomplete: {"error": False, "incomplete_details": True},
+    e.ResponseFailed: {"error": True},
+}
 
 
 class UsageInconsistent(EventRule):
@@ -352,6 +380,10 @@ class UsageInconsistent(EventRule):
                 step,
                 path="response.usage.total_tokens",
             )
+        for path in ("input_tokens_details.cached_tokens", "output_tokens_details.reasoning_tokens"):
+            count = attrgetter(path)(usage)
+            if count < 0:
+                yield self.found(f"{path.rpartition('.')[2]} is {count}", step, path=f"response.usage.{path}")
         if usage.input_tokens_details.cached_tokens > usage.input_tokens:
             yield self.found(
                 f"cached_tokens is {usage.input_tokens_details.cached_tokens} of {usage.input_tokens} input tokens",

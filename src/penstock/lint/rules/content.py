@@ -16,6 +16,7 @@ from penstock.lint.compare import (
     call_arguments,
     differences_from_draft,
     different_lists,
+    is_known_kind,
     part_texts,
     where_texts_differ,
 )
@@ -25,9 +26,8 @@ from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule
 from penstock.lint.shape import ENUMERATIONS
 from penstock.spec import events as e
-from penstock.spec.base import is_extension_name
-from penstock.spec.content import Annotation, OutputTextContent, UrlCitation
-from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.spec.content import Annotation, LogProb, OutputTextContent, UrlCitation
+from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.stream.fold import PartDraft, part_text
 from penstock.stream.machine import item_kind, part_kind
 
@@ -94,7 +94,7 @@ class DoneDiffersFromDeltas(EventRule):
             yield self.found(f"the {path} {where_texts_differ(told[0], said)}", step, path=path)
         elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
             part = facts.part(event)
-            if part is not None and part.logprobs and event.logprobs != part.logprobs:
+            if part is not None and part.logprobs and event.logprobs and event.logprobs != part.logprobs:
                 words = different_lists("log probability", event.logprobs, part.logprobs)
                 yield self.found(words, step, path="logprobs")
 
@@ -129,9 +129,12 @@ class PartDiffersFromContent(EventRule):
         draft = facts.part(event)
         if draft is None or facts.is_torn(event.output_index):
             return
-        if part_kind(event.part) != part_kind(draft.added):
+        kinds = part_kind(draft.added), part_kind(event.part)
+        if kinds[0] != kinds[1] and not (is_known_kind(kinds[0]) and is_known_kind(kinds[1])):
+            return
+        if kinds[0] != kinds[1]:
             yield self.found(
-                f"the part was added as {part_kind(draft.added)} and is done as {part_kind(event.part)}",
+                f"the part was added as {kinds[0]!r} and is done as {kinds[1]!r}",
                 step,
                 path="part.type",
             )
@@ -143,14 +146,23 @@ class PartDiffersFromContent(EventRule):
                 f"the part's text {where_texts_differ(texts[0], part_text(event.part))}", step, path=f"part.{key}"
             )
         elif isinstance(event.part, OutputTextContent):
-            yield from self._check_extras(step, event.part, draft)
+            said = (
+                facts.logprobs.get((event.output_index, event.content_index))
+                if isinstance(event, e.ContentPartDone)
+                else None
+            )
+            yield from self._check_extras(step, event.part, draft, said)
 
-    def _check_extras(self, step: Step, part: OutputTextContent, draft: PartDraft) -> Iterator[Finding]:
+    def _check_extras(
+        self, step: Step, part: OutputTextContent, draft: PartDraft, said: list[LogProb] | None
+    ) -> Iterator[Finding]:
         if draft.annotations and part.annotations != draft.annotations:
             words = different_lists("annotation", part.annotations, draft.annotations)
             yield self.found(words, step, path="part.annotations")
-        if draft.logprobs and part.logprobs is not UNSET and part.logprobs != draft.logprobs:
-            words = different_lists("log probability", part.logprobs, draft.logprobs)
+        # Log probabilities are optional: told with the part or not, but not otherwise than before.
+        told = draft.logprobs if said is None else said
+        if told and part.logprobs and part.logprobs not in (told, draft.logprobs):
+            words = different_lists("log probability", part.logprobs, told)
             yield self.found(words, step, path="part.logprobs")
 
 
@@ -193,15 +205,10 @@ class ItemDiffersFromParts(EventRule):
             return
 
 
-def _is_known(item: Item) -> bool:
-    """Whether an item is of a type there can be: any other was told of already."""
-    return not isinstance(item, ExtensionItem) or is_extension_name(item.type)
-
-
 def _changed(item: Item, added: Item) -> tuple[str, str] | None:
     """Return what of an item changed that cannot change, as its name and in words."""
     kinds = item_kind(added), item_kind(item)
-    if kinds[0] != kinds[1] and _is_known(added) and _is_known(item):
+    if kinds[0] != kinds[1] and is_known_kind(kinds[0]) and is_known_kind(kinds[1]):
         return "type", f"the item was added as {kinds[0]!r} and is done as {kinds[1]!r}"
     if isinstance(item, MessageItem) and isinstance(added, MessageItem) and item.role != added.role:
         known = ENUMERATIONS[MessageItem, "role"]
@@ -317,6 +324,8 @@ class AnnotationOutOfRange(EventRule):
         """Hold each annotation against the text."""
         event = step.event
         if not isinstance(event, e.ContentPartDone) or not isinstance(event.part, OutputTextContent):
+            return
+        if "text" in event.part.extra:
             return
         length = len(event.part.text)
         for index, annotation in enumerate(event.part.annotations):

@@ -128,7 +128,7 @@ class DoneSentinelAbsent(FrameRule):
         """Ask for the sentinel; a stream without its terminal event was cut short, which is another rule's."""
         if facts.profile.transport != "sse" or facts.profile.dialect == "openai" or not facts.events:
             return
-        if facts.done_sentinels == 0 and facts.is_over:
+        if facts.done_sentinels == 0 and facts.is_over and not facts.unread:
             yield self.found("the stream ends without [DONE]")
         elif facts.done_sentinels > 1:
             yield self.found(f"[DONE] was sent {facts.done_sentinels} times")

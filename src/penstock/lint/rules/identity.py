@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import UNSET
 
+from penstock.lint.compare import clipped
 from penstock.lint.examples import Example, change, drop
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
@@ -51,10 +53,15 @@ class SequenceNotIncreasing(NumberRule):
         """Compare the number with the last; of a run of numbers that do not rise, tell the first."""
         number = step.event.sequence_number if step.event is not None else UNSET
         last = facts.last_number
-        if isinstance(number, int) and last is not None and number <= last:
+        if isinstance(number, int) and last is not None and number <= last and not is_back(facts, number):
             if self._told_at != step.index - 1:
                 yield self.found(f"sequence_number {number} comes after {last}", step, path="sequence_number")
             self._told_at = step.index
+
+
+def is_back(facts: Facts, number: int) -> bool:
+    """Whether a number goes on from before one that was too high."""
+    return facts.skipped is not None and number == facts.skipped + 1
 
 
 class SequenceGap(NumberRule):
@@ -81,20 +88,27 @@ class SequenceGap(NumberRule):
     )
     good = Example(base="text")
 
+    def __init__(self) -> None:
+        """Begin a stream."""
+        self._rise = 1
+
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
-        """Compare the number with the next that is due."""
+        """Compare the number with the next that is due; of numbers that rise by tens, tell the first."""
         number = step.event.sequence_number if step.event is not None else UNSET
         if not isinstance(number, int):
             return
-        if facts.last_number is None:
-            if number > 0 and facts.events == 0 and not facts.profile.resumed:
+        last = facts.last_number
+        if last is None:
+            is_first = facts.events == 0 and not facts.profile.resumed
+            if is_first and not 0 <= number <= facts.unnumbered:
                 yield self.found(f"the first sequence_number is {number}, not 0", step, path="sequence_number")
-        elif number > facts.last_number + 1 + facts.unnumbered:
-            yield self.found(
-                f"sequence_number {number} comes after {facts.last_number}: {number - facts.last_number - 1} left out",
-                step,
-                path="sequence_number",
-            )
+        elif number > last + 1 + facts.unnumbered:
+            if number - last != self._rise:
+                left_out = f"{number - last - 1} left out"
+                yield self.found(
+                    f"sequence_number {number} comes after {last}: {left_out}", step, path="sequence_number"
+                )
+            self._rise = number - last
 
 
 class ResponseIdChanges(EventRule):
@@ -114,20 +128,90 @@ class ResponseIdChanges(EventRule):
     bad = Example(base="text", edits=(change("response.completed", "response.id", "resp_2"),))
     good = Example(base="text")
 
+    def __init__(self) -> None:
+        """Begin a response."""
+        self._told: set[str] = set()
+
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
-        """Compare the response with the first."""
+        """Compare the response with the first; one finding a field."""
         event, first = step.event, facts.first
         if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
             return
         for name in ("id", "created_at", "model"):
             was, now = getattr(first, name), getattr(event.response, name)
-            if was != now and name not in event.response.extra and name not in first.extra:
+            is_told = name in self._told or name in facts.doubtful
+            if was != now and was != "" and not is_told:
+                self._told.add(name)
                 yield self.found(
                     f"the response's {name} was {was!r} and is now {now!r}",
                     step,
                     path=f"response.{name}",
                     related=facts.first_at,
                 )
+
+
+class SnapshotChanges(EventRule):
+    """What was asked changes under way."""
+
+    code = "OR410"
+    name = "snapshot-changes"
+    level = Level.WARNING
+    events = (e.ResponseEvent,)
+    section = "State Machine events"
+    sentence = (
+        "A state machine event represents a change in the status of an object as it progresses through its lifecycle."
+    )
+    what = "Of a response only its state, its output and its usage change: what it says of its request stays."
+    why = "Callers read from the response what was in force; of two events that differ nobody knows which is right."
+    mend = "What the first event said stands."
+    bad = Example(base="text", edits=(change("response.completed", "response.temperature", 0.2),))
+    good = Example(base="text")
+
+    def __init__(self) -> None:
+        """Begin a response."""
+        self._told: set[str] = set()
+
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
+        """Compare the parameters with those of the first event; one finding a parameter."""
+        event, first = step.event, facts.first
+        if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
+            return
+        for name in _PARAMETERS:
+            was, now = getattr(first, name), getattr(event.response, name)
+            if was == now or name in self._told or name in facts.doubtful:
+                continue
+            self._told.add(name)
+            yield self.found(
+                f"{name} was {clipped(was)} and is now {clipped(now)}",
+                step,
+                path=f"response.{name}",
+                related=facts.first_at,
+            )
+
+
+# `service_tier` is not among them: `auto` becomes the tier that was used.
+_PARAMETERS: Final = (
+    "previous_response_id",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "truncation",
+    "parallel_tool_calls",
+    "text",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "top_logprobs",
+    "temperature",
+    "reasoning",
+    "max_output_tokens",
+    "max_tool_calls",
+    "store",
+    "background",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
+)
 
 
 class ItemIdChanges(EventRule):
@@ -155,7 +239,7 @@ class ItemIdChanges(EventRule):
         if isinstance(event, e.OutputItemAdded | e.ResponseEvent) or not isinstance(event, e.ItemEvent):
             return
         known = facts.item(event.output_index)
-        if known is None or not known.id:
+        if known is None or not known.id or known.is_doubtful:
             return
         if isinstance(event, e.OutputItemDone):
             said, path = event.item.id, "item.id"
@@ -169,7 +253,7 @@ class ItemIdChanges(EventRule):
             or "id" in getattr(event, "item", event).extra
         ):
             return
-        if other is None or isinstance(event, e.OutputItemDone):
+        if other is None or isinstance(event, e.OutputItemDone) or facts.items[other].done is not None:
             known.ids.add(said)
             yield self.found(
                 f"output[{event.output_index}] has the id {known.id!r}, not {said!r}",
@@ -209,7 +293,7 @@ class ItemIdShared(EventRule):
         if not isinstance(event, e.OutputItemAdded):
             return
         other = facts.item_ids.get(event.item.id) if event.item.id else None
-        if other is not None and other != event.output_index:
+        if other is not None and other != event.output_index and not facts.items[other].ids:
             yield self.found(
                 f"output[{event.output_index}] has the id {event.item.id!r}, which is that of output[{other}]",
                 step,
@@ -255,10 +339,21 @@ class OutputIndexWrong(PlaceRule):
         event = step.event
         if isinstance(event, e.OutputItemAdded):
             yield from self._check_added(step, event, facts)
+        elif isinstance(event, e.OutputItemDone):
+            owner = facts.item_ids.get(event.item.id) if facts.item(event.output_index) is None else None
+            if owner is not None and facts.items[owner].done is None:
+                yield self.found(
+                    f"the item {event.item.id!r} is output[{owner}], not output[{event.output_index}]",
+                    step,
+                    path="output_index",
+                    related=facts.items[owner].added_at,
+                )
         elif isinstance(event, e.ContentEvent | e.SummaryEvent | e.ArgumentsEvent):
             owner = facts.item_ids.get(event.item_id) if event.item_id else None
             known = facts.item(event.output_index)
-            if owner is not None and owner != event.output_index and (known is None or known.id != event.item_id):
+            if owner is None or owner == event.output_index or (known is not None and known.id == event.item_id):
+                return
+            if known is None or known.done is not None or facts.items[owner].done is None:
                 yield self.found(
                     f"the item {event.item_id!r} is output[{owner}], not output[{event.output_index}]",
                     step,
@@ -268,8 +363,8 @@ class OutputIndexWrong(PlaceRule):
 
     def _check_added(self, step: Step, event: e.OutputItemAdded, facts: Facts) -> Iterator[Finding]:
         known = facts.item(event.output_index)
-        if known is not None and known.added is not None:
-            if event.item.id != known.id:
+        if known is not None:
+            if known.added is not None and event.item.id != known.id:
                 yield self.found(
                     f"output[{event.output_index}] is the item {known.id!r} already",
                     step,
@@ -288,7 +383,7 @@ class ContentIndexWrong(PlaceRule):
     code = "OR407"
     name = "content-index-wrong"
     level = Level.ERROR
-    events = (e.ContentPartAdded, e.ReasoningSummaryPartAdded, e.OutputTextAnnotationAdded)
+    events = (e.ContentEvent, e.SummaryEvent)
     section = "Items are streamable"
     sentence = "Items with content MAY emit multiple content parts, following the pattern above."
     what = (
@@ -326,7 +421,8 @@ class ContentIndexWrong(PlaceRule):
                 index = event.summary_index if isinstance(event, e.ReasoningSummaryPartAdded) else event.content_index
                 parts = {} if draft is None else draft.summary if is_summary else draft.content
                 due = max(parts, default=-1) + 1
-                if index not in parts and index != due:
+                known = parts.get(index)
+                if index != due and (known is None or known.done is not None):
                     yield self.found(f"{name} {index} where {due} is due", step, path=name)
             case e.OutputTextAnnotationAdded():
                 part = facts.part(event)
@@ -335,6 +431,12 @@ class ContentIndexWrong(PlaceRule):
                     yield self.found(
                         f"annotation_index {event.annotation_index} where {due} is due", step, path="annotation_index"
                     )
+            case e.ContentEvent() | e.SummaryEvent():
+                name = "summary_index" if isinstance(event, e.SummaryEvent) else "content_index"
+                place = next(facts.open_parts(event), None)
+                if place is not None:
+                    index = event.summary_index if isinstance(event, e.SummaryEvent) else event.content_index
+                    yield self.found(f"{name} {index} was never added; open is {place}", step, path=name)
             case _:
                 pass
 
@@ -390,16 +492,16 @@ class CallIdChanges(EventRule):
             )
 
 
-class IdEmpty(EventRule):
+class IdOrNameEmpty(EventRule):
     """Something has no id."""
 
     code = "OR409"
-    name = "id-empty"
+    name = "id-or-name-empty"
     level = Level.ERROR
     events = (e.ResponseCreated, e.OutputItemAdded)
     section = _ITEM_FIELDS
     sentence = _UNIQUE_ID
-    what = "The ids of responses, items and calls are not empty."
+    what = "The ids of responses, items and calls, and the names of calls, are not empty."
     why = "Nothing can be looked up by an empty id: no client can continue the response, or answer the call."
     mend = "An id is made."
     bad = Example(
@@ -423,8 +525,9 @@ class IdEmpty(EventRule):
         said = item.fields.get("id") if isinstance(item, ExtensionItem) else item.extra.get("id", item.id)
         if said == "":
             yield self.found("the item's id is empty", step, path="item.id")
-        elif isinstance(item, FunctionCallItem) and not item.call_id and "call_id" not in item.extra:
-            yield self.found("the call's call_id is empty", step, path="item.call_id")
+        for name in ("call_id", "name") if isinstance(item, FunctionCallItem) else ():
+            if getattr(item, name) == "" and name not in item.extra:
+                yield self.found(f"the call's {name} is empty", step, path=f"item.{name}")
 
 
 RULES = (
@@ -436,5 +539,6 @@ RULES = (
     OutputIndexWrong,
     ContentIndexWrong,
     CallIdChanges,
-    IdEmpty,
+    IdOrNameEmpty,
+    SnapshotChanges,
 )
