@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from msgspec import Struct
 
@@ -122,7 +122,8 @@ def _closes(event: dict[str, Any], lost: dict[str, Any]) -> bool:
     if kind.endswith("part.added"):
         return _part(event) == _part(lost) and name != "response.output_item.done"
     if kind == "response.output_item.added":
-        return _item(event) == _item(lost) and "output_index" in event
+        # Another item that is added is not the next without this one.
+        return _item(event) == _item(lost) or name == "response.output_item.added"
     if kind == "response.function_call_arguments.done":
         return name == "response.output_item.done" and _item(event) == _item(lost)
     if kind.endswith("part.done"):
@@ -138,7 +139,9 @@ def _missed(events: Events, index: int, lost: dict[str, Any]) -> int | None:
     """Return where it shows that `lost` is missing from `events`, which had it at `index`."""
     if lost["type"] in TERMINAL:
         return None
-    return _next(events, index, lambda event: _closes(event, lost))
+    seen = _next(events, index, lambda event: _closes(event, lost))
+    # A response that failed in the middle of an item tells of it at its end.
+    return seen if seen is not None else _next(events, index, _ends)
 
 
 # ------------------------------------------------------------------------------------------------------ whole events
@@ -180,7 +183,7 @@ def repeat(events: Events) -> Iterator[Mutant]:
         broken.insert(index + 1, copy.deepcopy(event))
         seen: int | None = index + 1
         if event["type"].endswith(".delta"):
-            seen = _next(broken, index + 2, lambda later, event=event: _closes(later, event))  # type: ignore[misc]
+            seen = _missed(broken, index + 2, event)
         yield Mutant("repeat", event["type"], sse(renumbered(broken)), index + 1, seen)
 
 
@@ -203,10 +206,14 @@ def swap(events: Events) -> Iterator[Mutant]:
         if _item(first) != _item(second):
             what += " of another item"
         seen: int | None = index
+        both = {first["type"], second["type"]}
         if first["type"].endswith(".delta") and second["type"] == first["type"]:
-            seen = _next(broken, index, lambda later, first=first: _closes(later, first))  # type: ignore[misc]
-        elif _closes(second, first) is False and first["type"].endswith(("added", "done")):
-            seen = index
+            seen = _missed(broken, index, first)
+        elif "response.created" not in both and (
+            both & {"response.queued", "error"} or (first["type"] == "response.in_progress" and index == 1)
+        ):
+            # The second may come there; the first, after it, may not.
+            seen = index + 1
         yield Mutant("swap", what, sse(renumbered(broken)), index, seen)
 
 
@@ -225,7 +232,15 @@ def delay(events: Events) -> Iterator[Mutant]:
     for index, event in enumerate(events[:-1]):
         broken = _copy(events)
         broken.append(broken.pop(index))
-        yield Mutant("delay", event["type"], sse(renumbered(broken)), index, _missed(broken[:-1], index, event))
+        seen = _missed(broken[:-1], index, event)
+        if event["type"] in (
+            "response.queued",
+            "error",
+            "acme:trace_event",
+            "response.output_text.annotation.added",
+        ) or (event["type"] == "response.in_progress" and index == 1):
+            seen = len(broken) - 1  # nobody misses it
+        yield Mutant("delay", event["type"], sse(renumbered(broken)), index, seen)
 
 
 @mutation
@@ -257,7 +272,8 @@ def insert_foreign(events: Events) -> Iterator[Mutant]:
             broken = _copy(events)
             broken.insert(index, copy.deepcopy(event))
             where = "first" if index == 0 else "last" if index == len(events) else "between"
-            yield Mutant("insert", f"{what} {where}", sse(renumbered(broken)), index, index)
+            seen = 1 if what == "second created" and index == 0 else index
+            yield Mutant("insert", f"{what} {where}", sse(renumbered(broken)), index, seen)
 
 
 @mutation
@@ -385,8 +401,10 @@ def renumber_all(events: Events) -> Iterator[Mutant]:
 
 # -------------------------------------------------------------------------------------------------------- all fields
 
+Path = tuple[Any, ...]
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+
+def _places(value: object, path: Path = ()) -> Iterator[Path]:
     """Yield the path of every key in an event, at every depth."""
     if isinstance(value, dict):
         for key, entry in value.items():
@@ -397,17 +415,19 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
             yield from _places(entry, (*path, index))
 
 
-def _holder(event: Any, path: tuple[Any, ...]) -> Any:
+def _holder(event: dict[str, Any], path: Path) -> dict[Any, Any]:
+    """Return what holds the last key of a path: an object, or an array used like one."""
+    holder: Any = event
     for key in path[:-1]:
-        event = event[key]
-    return event
+        holder = holder[key]
+    return cast("dict[Any, Any]", holder)
 
 
-def _value(event: Any, path: tuple[Any, ...]) -> Any:
+def _value(event: dict[str, Any], path: Path) -> object:
     return _holder(event, path)[path[-1]]
 
 
-def _told(event: dict[str, Any], path: tuple[Any, ...]) -> str:
+def _told(event: dict[str, Any], path: Path) -> str:
     """Return a path as the class of a mutant names it."""
     words = [f"[{key}]" if isinstance(key, int) else str(key) for key in path]
     name = ".".join(words).replace(".[", "[")
@@ -420,7 +440,7 @@ def _told(event: dict[str, Any], path: tuple[Any, ...]) -> str:
 _FREE: Final = ("parameters", "schema", "metadata")
 
 
-def _fields(events: Events) -> Iterator[tuple[int, dict[str, Any], tuple[Any, ...]]]:
+def _fields(events: Events) -> Iterator[tuple[int, dict[str, Any], Path]]:
     for index, event in enumerate(events):
         for path in _places(event):
             if path not in (("type",), ("sequence_number",)) and not set(path[:-1]) & set(_FREE):
@@ -442,7 +462,8 @@ def null_field(events: Events) -> Iterator[Mutant]:
             continue
         broken = _copy(events)
         _holder(broken[index], path)[path[-1]] = None
-        yield Mutant("null field", _told(event, path), sse(broken), index, index)
+        seen = _missed(events, index, event) if path == ("annotation",) else index
+        yield Mutant("null field", _told(event, path), sse(broken), index, seen)
 
 
 @mutation
@@ -456,7 +477,8 @@ def retype_field(events: Events) -> Iterator[Mutant]:
             broken = _copy(events)
             _holder(broken[index], path)[path[-1]] = other
             kind = type(other).__name__
-            yield Mutant("retype field", f"{_told(event, path)} to {kind}", sse(broken), index, index)
+            seen = _seen_in_field(events, index, path, other) if value is None else index
+            yield Mutant("retype field", f"{_told(event, path)} to {kind}", sse(broken), index, seen)
 
 
 @mutation
@@ -486,24 +508,69 @@ _OTHER_STRINGS: Final = {
 }
 
 
-def _seen_in_field(events: Events, index: int, path: tuple[Any, ...]) -> int | None:
-    """Return where it shows that the value of a field was changed."""
+_NEXT_SNAPSHOT: Final = {
+    "id": str,
+    "model": str,
+    "created_at": int,
+    "previous_response_id": str,
+    "instructions": str,
+    "max_output_tokens": int,
+    "max_tool_calls": int,
+    "safety_identifier": str,
+    "prompt_cache_key": str,
+    "top_p": float,
+    "temperature": float,
+    "presence_penalty": float,
+    "frequency_penalty": float,
+    "top_logprobs": int,
+    "parallel_tool_calls": bool,
+    "store": bool,
+    "background": bool,
+}
+"""What the first event says of a response, and only the next one contradicts; with its type."""
+
+
+def _seen_in_field(events: Events, index: int, path: Path, other: object) -> int | None:
+    """Return where it shows that the value of a field was changed to another that could stand there."""
     event = events[index]
     name, key = event["type"], path[-1]
-    if name.endswith(".delta") and key == "delta":
-        return _next(events, index + 1, lambda later: _closes(later, event))
-    if name == "response.output_item.added" and path == ("item", "id"):
+
+    def closing() -> int | None:
+        return _missed(events, index + 1, event)
+
+    def about(*types: str) -> int | None:
+        """The next event of one of these types about the same item, or the end."""
+        seen = _next(events, index + 1, lambda later: later["type"] in types and _item(later) == _item(event))
+        return seen if seen is not None else _next(events, index + 1, _ends)
+
+    if (
+        name.endswith(".delta")
+        and (key == "delta" or path[0] == "logprobs")
+        and (key != "delta" or other or "logprobs" in event)
+    ):
+        return closing()
+    if name == "response.output_item.added" and other in ("user", "acme:note"):
+        return about("response.output_item.done")
+    if name == "response.output_item.added" and path in (("item", "call_id"), ("item", "name")) and other:
+        return about("response.output_item.done")
+    if name == "response.output_item.added" and path == ("item", "id") and other:
         return _next(events, index + 1, lambda later: _item(later) == _item(event) and "output_index" in later)
-    if name == "response.output_item.added" and path in (("item", "call_id"), ("item", "name"), ("item", "role")):
-        return _next(
-            events, index + 1, lambda later: later["type"].endswith("item.done") and _item(later) == _item(event)
-        )
-    if name == "response.output_text.annotation.added" and path[0] == "annotation":
-        return _next(
-            events, index + 1, lambda later: later["type"].endswith("part.done") and _part(later) == _part(event)
-        )
-    if name == "response.created" and path in (("response", "id"), ("response", "model")):
+    if name == "response.content_part.added" and other == "acme:text":
+        return about("response.content_part.done")
+    if name == "response.content_part.added" and path == ("part", "type") and other == "summary_text":
         return index + 1
+    if name == "response.output_item.done" and path == ("item", "status") and other in ("completed", "incomplete"):
+        wanted = (*TERMINAL, "response.output_item.added") if other == "incomplete" else TERMINAL
+        return _next(events, index + 1, lambda later: later["type"] in wanted)
+    if name == "response.output_text.annotation.added" and path[0] == "annotation" and key != "type":
+        return about("response.content_part.done")
+    if name == "response.created" and len(path) == 2:
+        wanted_type = _NEXT_SNAPSHOT.get(key)
+        number = isinstance(other, (int, float)) and not isinstance(other, bool) and wanted_type is float
+        if key == "tool_choice" and other == "none":
+            return index + 1
+        if (type(other) is wanted_type or number) and not (key == "id" and not other):
+            return index + 1
     return index
 
 
@@ -530,7 +597,11 @@ def change_text(events: Events) -> Iterator[Mutant]:
                 else "shorter"
             )
             yield Mutant(
-                "change text", f"{_told(event, path)} {how}", sse(broken), index, _seen_in_field(events, index, path)
+                "change text",
+                f"{_told(event, path)} {how}",
+                sse(broken),
+                index,
+                _seen_in_field(events, index, path, other),
             )
 
 
@@ -543,11 +614,7 @@ def change_number(events: Events) -> Iterator[Mutant]:
         for how, other in (("higher", value + 1), ("much higher", value + 1000), ("negative", -5)):
             broken = _copy(events)
             _holder(broken[index], path)[path[-1]] = other
-            seen: int | None = index
-            if event["type"] == "response.created" and path[-1] == "created_at":
-                seen = index + 1
-            elif event["type"].endswith("annotation.added") and path[0] == "annotation":
-                seen = _seen_in_field(events, index, path)
+            seen = _seen_in_field(events, index, path, other)
             yield Mutant("change number", f"{_told(event, path)} {how}", sse(broken), index, seen)
 
 
@@ -568,7 +635,8 @@ def change_list(events: Events) -> Iterator[Mutant]:
                 continue
             broken = _copy(events)
             _holder(broken[index], path)[path[-1]] = copy.deepcopy(other)
-            yield Mutant("change list", f"{_told(event, path)} {how}", sse(broken), index, index)
+            seen = _seen_in_field(events, index, path, other)
+            yield Mutant("change list", f"{_told(event, path)} {how}", sse(broken), index, seen)
 
 
 @mutation
@@ -578,7 +646,8 @@ def change_flag(events: Events) -> Iterator[Mutant]:
         if isinstance(value, bool):
             broken = _copy(events)
             _holder(broken[index], path)[path[-1]] = not value
-            yield Mutant("change flag", _told(event, path), sse(broken), index, index)
+            seen = _seen_in_field(events, index, path, not value)
+            yield Mutant("change flag", _told(event, path), sse(broken), index, seen)
 
 
 @mutation
@@ -605,7 +674,13 @@ def borrow_id(events: Events) -> Iterator[Mutant]:
         for other in sorted(ids - {holder.get(key)}) if key in holder else ():
             broken = _copy(events)
             (broken[index]["item"] if "item" in event else broken[index])[key] = other
-            yield Mutant("borrow id", f"{event['type']}", sse(broken), index, index)
+            known = any(
+                item["type"] == "response.output_item.added" and item["item"]["id"] == other for item in events[:index]
+            )
+            seen: int | None = index
+            if event["type"] == "response.output_item.added" and not known:
+                seen = _missed(events, index + 1, event)
+            yield Mutant("borrow id", f"{event['type']}", sse(broken), index, seen)
 
 
 # ------------------------------------------------------------------------------------------ one fault in many events

@@ -177,7 +177,7 @@ def is_streamed(draft: ItemDraft) -> bool:
 def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:
     """Yield, as path and words, where an item of the terminal response is not what its done event said."""
     status = getattr(item, "status", UNSET)
-    if status is not UNSET and status != done.status and done.status == "completed":
+    if status is not UNSET and status != done.status and done.status in ("completed", "incomplete"):
         yield ".status", f"the item is {status!r}, its done event said {done.status!r}"
     match item, done:
         case FunctionCallItem(), FunctionCallItem():

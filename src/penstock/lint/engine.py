@@ -53,6 +53,8 @@ _PAYLOADS: Final = frozenset({"response", "item", "part", "error"})
 _PLACE_RULES: Final = frozenset({"OR406", "OR407"})
 # What follows from an event that is out of order, or is called by the wrong name.
 _HIDDEN_BY_ORDER: Final = frozenset({"OR313", "OR401", "OR402", "OR504", "OR602", "OR604"})
+_CONTENT_RULES: Final = frozenset({"OR502", "OR503"})
+_HIDDEN_BY_CONTENT: Final = frozenset({"OR505", "OR506"})
 _HIDDEN_BY_STATUS: Final = frozenset({"OR603", "OR605", "OR607", "OR608"})
 
 
@@ -111,8 +113,8 @@ class EventLinter:
             self._judge_frame(frame, None)
             self.facts.done_sentinels += 1
             self._roads.close()
-        elif frame.data_lines == 0:
-            # A comment, or a field without data: the standard gives it to nobody.
+        elif not frame.data:
+            # A comment, or a block without data: the standard gives it to nobody.
             pass
         elif self.facts.done_sentinels:
             # After [DONE] nothing is part of the stream any more.
@@ -430,6 +432,8 @@ class EventLinter:
             step.event = self._meant.step(event, violation)
             if step.event is not None:
                 facts.reader.take(step.event)
+        if codes & _CONTENT_RULES:
+            found = [finding for finding in found if finding.code not in _HIDDEN_BY_CONTENT]
         if "OR602" in codes:
             found = [finding for finding in found if finding.code not in _HIDDEN_BY_STATUS]
             self._meant.settled(event)
@@ -438,7 +442,7 @@ class EventLinter:
         self._keep(finding for finding in found if not self._is_misshapen(finding.path))
 
     def _judge_late(self, step: Step, event: e.ResponseStreamEvent) -> None:
-        """Judge an event that comes after the terminal one: that something does is told once, and its content is not."""
+        """Judge an event that comes after the terminal one: that one does is told once, and its content is not."""
         violation = step.violation = take_step(self.facts.machine, event, strict=True)
         if violation is None or self._meant.is_after_end or self._meant.explains(violation, event):
             return
@@ -459,8 +463,9 @@ class EventLinter:
 
     def _is_misshapen(self, path: str) -> bool:
         """Whether what stands at a path has the wrong shape, and so cannot be anything else either."""
+        holder = path.removesuffix("type") if path.endswith(".type") else f"{path}."
         return any(
-            path == wrong or path.startswith((f"{wrong}.", f"{wrong}[")) or wrong.startswith((f"{path}.", f"{path}["))
+            path == wrong or path.startswith((f"{wrong}.", f"{wrong}[")) or wrong.startswith((holder, f"{path}["))
             for wrong in self._paths
             if path
         )

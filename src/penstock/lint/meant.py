@@ -1,7 +1,7 @@
 """What an event was meant to be, once it was told what is wrong with it: so that one fault is one finding.
 
-A server that gives a part the wrong index gives it to all its deltas; one that lets two calls share an index goes on to
-do so; an event that comes too late was missed before. The first sign of such a fault is told of; what follows from it is
+A server that gives a part the wrong index gives it to all its deltas; one that lets two calls share an index goes on
+so; an event that comes too late was missed before. The first sign of such a fault is told of; what follows from it is
 read as it was meant.
 """
 
@@ -137,12 +137,13 @@ class Meant:
                 return _at_item(event, facts.item_ids[event.item_id])
             case e.OutputItemDone() if code == "OR406":
                 return _at_item(event, facts.item_ids[event.item.id])
-            case e.ContentEvent() | e.SummaryEvent() if not isinstance(event, e.OutputTextAnnotationAdded):
+            case e.ContentEvent() | e.SummaryEvent():
                 is_summary, index = _part_of(event)
                 if isinstance(event, e.ContentPartAdded | e.ReasoningSummaryPartAdded):
                     due = self.due(event)
                 else:
                     due = next(iter(facts.open_parts(event)), index)
+                    facts.tear(event.output_index)
                 self._parts[is_summary, event.output_index, index] = due
                 return _at_part(event, due)
             case _:
@@ -168,7 +169,7 @@ class Meant:
         return False
 
     def step(self, event: e.ResponseStreamEvent, violation: Violation) -> e.ResponseStreamEvent | None:
-        """Let the facts be as an event out of order implies; return the event as it was meant, None for no more news."""
+        """Let the facts be as an event out of order implies; return what it was meant as, None for no news."""
         machine = self._facts.machine
         key = _key(event)
         if key in self._owed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from operator import attrgetter
 
 from penstock.lint.compare import adds_parts, differences_from_done, differences_from_draft, is_known_kind, is_streamed
 from penstock.lint.examples import Example, change, drop, truncate
@@ -13,7 +12,7 @@ from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule, GrammarRule
 from penstock.spec import events as e
 from penstock.spec.items import Item, MessageItem
-from penstock.spec.response import Response
+from penstock.spec.response import Response, ResponseUsage
 from penstock.stream.machine import SHOWN_PLACES, item_kind
 from penstock.stream.states import OrderRule
 
@@ -145,16 +144,18 @@ def _output_differences(response: Response, facts: Facts, *, failed: bool) -> It
         item = told[index]
         at = f"[{index}]"
         kind = item_kind(item)
-        kinds = {known.kind, kind if known.done is None else item_kind(known.done)}
+        kinds = {known.kind} if known.done is None else {known.kind, item_kind(known.done)}
         if kind not in kinds and is_known_kind(kind) and is_known_kind(known.kind):
             yield f"{at}.type", f"the item is {kind!r}, streamed was {known.kind!r}", known.added_at
-        elif known.id and item.id != known.id and item.id not in known.ids:
+        elif known.id and item.id not in {known.id, *known.ids} and not known.is_doubtful:
             yield f"{at}.id", f"the item's id is {item.id!r}, streamed was {known.id!r}", known.added_at
         elif not facts.is_torn(place):
-            yield from _item_differences(item, place, facts, at)
+            yield from _item_differences(item, place, facts, at, status=response.status)
 
 
-def _item_differences(item: Item, place: int, facts: Facts, at: str) -> Iterator[tuple[str, str, int | None]]:
+def _item_differences(
+    item: Item, place: int, facts: Facts, at: str, *, status: str
+) -> Iterator[tuple[str, str, int | None]]:
     """Hold an item of the terminal response against its done event; what its other events said may stand, too."""
     known = facts.items[place]
     done, draft = known.done, facts.draft(place)
@@ -173,6 +174,8 @@ def _item_differences(item: Item, place: int, facts: Facts, at: str) -> Iterator
         is_content = path.startswith((".content", ".summary", ".arguments"))
         if is_content and draft is not None and is_streamed(draft) and not from_draft and not adds_parts(item, draft):
             continue
+        if path == ".status" and done.status == "incomplete" and status == "completed":
+            continue  # another rule speaks of it
         if path == ".role" and getattr(item, "role", "") == getattr(known.added, "role", None):
             continue
         if path in (".call_id", ".name") and getattr(item, path[1:]) == getattr(known, path[1:]):
@@ -306,7 +309,7 @@ class FailedWithoutError(EventRule):
     bad = Example(base="failed", edits=(change("response.failed", "response.error", None),))
     good = Example(base="failed")
 
-    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Look for what has to be there, and for what must not."""
         event = step.event
         if not isinstance(event, e.ResponseEvent):
@@ -318,16 +321,13 @@ class FailedWithoutError(EventRule):
                 continue
             how = "is null" if is_wanted else "is not null"
             yield self.found(f"{event.event_type}: {name} {how}", step, path=f"response.{name}")
-        if (
-            isinstance(event, e.ResponseCompleted)
-            and response.completed_at is not None
-            and response.completed_at < response.created_at
-        ):
-            yield self.found(
-                f"completed_at is {response.completed_at}, before created_at, {response.created_at}",
-                step,
-                path="response.completed_at",
+        if isinstance(event, e.ResponseCompleted) and response.completed_at is not None:
+            created_at = min(
+                response.created_at, response.created_at if facts.first is None else facts.first.created_at
             )
+            if response.completed_at < created_at:
+                message = f"completed_at is {response.completed_at}, before created_at, {created_at}"
+                yield self.found(message, step, path="response.completed_at")
 
 
 # What each lifecycle event tells of how the response ended, and what it cannot tell. What is not here is the server's.
@@ -370,33 +370,24 @@ class UsageInconsistent(EventRule):
             if isinstance(event, e.ResponseCompleted):
                 yield self.found("the response completed without usage", step, path="response.usage")
             return
-        if usage.extra or usage.input_tokens_details.extra or usage.output_tokens_details.extra:
-            keys = {"input_tokens", "output_tokens", "total_tokens"} & set(usage.extra)
-            if keys:
-                return
-        if usage.total_tokens != usage.input_tokens + usage.output_tokens:
-            yield self.found(
-                f"total_tokens is {usage.total_tokens}, the sum is {usage.input_tokens + usage.output_tokens}",
-                step,
-                path="response.usage.total_tokens",
-            )
-        for path in ("input_tokens_details.cached_tokens", "output_tokens_details.reasoning_tokens"):
-            count = attrgetter(path)(usage)
-            if count < 0:
-                yield self.found(f"{path.rpartition('.')[2]} is {count}", step, path=f"response.usage.{path}")
-        if usage.input_tokens_details.cached_tokens > usage.input_tokens:
-            yield self.found(
-                f"cached_tokens is {usage.input_tokens_details.cached_tokens} of {usage.input_tokens} input tokens",
-                step,
-                path="response.usage.input_tokens_details.cached_tokens",
-            )
-        if usage.output_tokens_details.reasoning_tokens > usage.output_tokens:
-            yield self.found(
-                f"reasoning_tokens is {usage.output_tokens_details.reasoning_tokens} "
-                f"of {usage.output_tokens} output tokens",
-                step,
-                path="response.usage.output_tokens_details.reasoning_tokens",
-            )
+        if usage.extra.keys() & {"input_tokens", "output_tokens", "total_tokens"}:
+            return
+        for path, message in _inconsistencies(usage):
+            yield self.found(message, step, path=f"response.usage.{path}")
+            return
+
+
+def _inconsistencies(usage: ResponseUsage) -> Iterator[tuple[str, str]]:
+    """Yield, as path and words, what cannot be right in the figures."""
+    total = usage.input_tokens + usage.output_tokens
+    if usage.total_tokens != total:
+        yield "total_tokens", f"total_tokens is {usage.total_tokens}, the sum is {total}"
+    read, reasoned = usage.input_tokens_details.cached_tokens, usage.output_tokens_details.reasoning_tokens
+    if not 0 <= read <= usage.input_tokens:
+        yield "input_tokens_details.cached_tokens", f"cached_tokens is {read} of {usage.input_tokens} input tokens"
+    if not 0 <= reasoned <= usage.output_tokens:
+        where = "output_tokens_details.reasoning_tokens"
+        yield where, f"reasoning_tokens is {reasoned} of {usage.output_tokens} output tokens"
 
 
 RULES = (

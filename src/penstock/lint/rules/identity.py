@@ -140,7 +140,8 @@ class ResponseIdChanges(EventRule):
         for name in ("id", "created_at", "model"):
             was, now = getattr(first, name), getattr(event.response, name)
             is_told = name in self._told or name in facts.doubtful
-            if was != now and was != "" and not is_told:
+            # An empty id was told of already.
+            if was != now and not is_told and (name != "id" or was):
                 self._told.add(name)
                 yield self.found(
                     f"the response's {name} was {was!r} and is now {now!r}",
@@ -424,21 +425,23 @@ class ContentIndexWrong(PlaceRule):
                 known = parts.get(index)
                 if index != due and (known is None or known.done is not None):
                     yield self.found(f"{name} {index} where {due} is due", step, path=name)
-            case e.OutputTextAnnotationAdded():
-                part = facts.part(event)
-                due = len(part.annotations) if part is not None else 0
-                if event.annotation_index != due:
-                    yield self.found(
-                        f"annotation_index {event.annotation_index} where {due} is due", step, path="annotation_index"
-                    )
             case e.ContentEvent() | e.SummaryEvent():
-                name = "summary_index" if isinstance(event, e.SummaryEvent) else "content_index"
-                place = next(facts.open_parts(event), None)
-                if place is not None:
-                    index = event.summary_index if isinstance(event, e.SummaryEvent) else event.content_index
-                    yield self.found(f"{name} {index} was never added; open is {place}", step, path=name)
+                yield from self._check_content(step, event, facts)
             case _:
                 pass
+
+    def _check_content(self, step: Step, event: e.ContentEvent | e.SummaryEvent, facts: Facts) -> Iterator[Finding]:
+        place = next(facts.open_parts(event), None)
+        if place is not None:
+            name = "summary_index" if isinstance(event, e.SummaryEvent) else "content_index"
+            index = event.summary_index if isinstance(event, e.SummaryEvent) else event.content_index
+            yield self.found(f"{name} {index} was never added; open is {place}", step, path=name)
+        elif isinstance(event, e.OutputTextAnnotationAdded):
+            part = facts.part(event)
+            due = len(part.annotations) if part is not None else 0
+            if event.annotation_index != due:
+                message = f"annotation_index {event.annotation_index} where {due} is due"
+                yield self.found(message, step, path="annotation_index")
 
 
 class CallIdChanges(EventRule):
