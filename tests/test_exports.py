@@ -16,10 +16,12 @@ SOURCE = Path(penstock.__file__)
 
 
 def imported() -> set[str]:
-    """The names that `penstock/__init__.py` imports from the rest of the package."""
-    tree = ast.parse(SOURCE.read_text())
+    """The names that `penstock/__init__.py` imports from the rest of the package, at once or when asked for."""
     return {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(SOURCE.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("penstock")
+        for alias in node.names
     }
 
 
@@ -28,10 +30,33 @@ def test_all_is_what_is_imported_no_more_and_no_less() -> None:
     assert len(set(penstock.__all__)) == len(penstock.__all__)
 
 
-def test_nothing_but_imports_is_in_the_package_itself() -> None:
-    nodes = [type(node) for node in ast.parse(SOURCE.read_text()).body]
-    assert set(nodes) == {ast.Expr, ast.ImportFrom, ast.Assign}
-    assert nodes.count(ast.Assign) == 1
+def test_linting_and_repairing_are_loaded_when_they_are_asked_for() -> None:
+    assert not {name for name in loaded() if name.startswith("penstock.lint")}
+    program = """
+import sys, penstock
+assert penstock.Linter.__module__ == "penstock.lint.linter"
+assert penstock.repair.__module__ == "penstock.judge"
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("first", ["import penstock", "import penstock.lint.linter", "from penstock.lint import rules"])
+def test_lint_can_be_called_whatever_was_imported_first(first: str) -> None:
+    program = f"{first}\nimport penstock\nassert penstock.lint(b'data: 1\\n\\n')[0].code == 'OR106'"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_name_that_is_not_there_is_refused_as_usual() -> None:
+    with pytest.raises(AttributeError, match="module 'penstock' has no attribute 'nothing'"):
+        _ = penstock.nothing
+
+
+def test_the_repairer_has_ids_and_a_clock_of_its_own() -> None:
+    repairer = penstock.Repairer()
+    mended = repairer.feed(b"data: [DONE]\n\n") + repairer.close()
+    assert b"resp_" in mended
+    assert [mend.code for mend in repairer.mends] == ["OR301", "OR601"]
+    assert penstock.lint(penstock.repair(b"data: [DONE]\n\n")[0]) == []
 
 
 @pytest.mark.parametrize("name", sorted(penstock.__all__))

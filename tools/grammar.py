@@ -20,7 +20,7 @@ from penstock.stream.states import (
     ResponseState,
 )
 
-__all__ = ["grammar_page"]
+__all__ = ["grammar_pages"]
 
 _HEAD = """# The grammar
 
@@ -43,8 +43,8 @@ _OPTIONAL = """## What is not in the tables
 """
 
 
-def grammar_page() -> str:
-    """Return the text of `docs/grammar.md`."""
+def grammar_pages() -> dict[str, str]:
+    """Return the page about the grammar, by its path below `docs`."""
     parts = [
         _HEAD,
         *_table("The response", RESPONSE_TABLE, ResponseState, ResponseInput),
@@ -57,7 +57,7 @@ def grammar_page() -> str:
         "",
         _OPTIONAL,
     ]
-    return "\n".join(parts).rstrip() + "\n"
+    return {"grammar.md": "\n".join(parts).rstrip() + "\n"}
 
 
 def _table(title: str, table: Mapping[Any, Any], states: Iterable[Enum], inputs: Iterable[Enum]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import griffe
 
 __all__ = ["reference_pages"]
 
+FOLDER = "reference"
 SOURCE = Path(__file__).parents[1] / "src"
 
 # Module to what its page is called; in the order of the index.
@@ -41,16 +42,21 @@ MODULES: Mapping[str, str] = {
     "penstock.upstream.base": "What an upstream adapter is",
     "penstock.upstream.relay": "From a provider's bytes to events",
     "penstock.upstream.chat_completions": "Chat Completions",
+    "penstock.lint.linter": "The linter",
+    "penstock.lint.findings": "Findings",
+    "penstock.lint.rule": "What a rule is",
+    "penstock.lint.repair": "The repairer",
+    "penstock.testing": "For tests of servers",
 }
 
 
 def reference_pages() -> dict[str, str]:
-    """Return the pages below `docs/reference`: file name to text."""
+    """Return the pages of the reference, by their path below `docs`."""
     package = griffe.load("penstock", search_paths=[str(SOURCE)], resolve_aliases=True, resolve_external=False)
-    pages = {"index.md": _index()}
+    pages = {f"{FOLDER}/index.md": _index()}
     for name, title in MODULES.items():
         module = package if name == "penstock" else package[name.removeprefix("penstock.")]
-        pages[_file(name)] = "\n".join(_module(module, name, title)).rstrip() + "\n"
+        pages[f"{FOLDER}/{_file(name)}"] = "\n".join(_module(module, name, title)).rstrip() + "\n"
     return pages
 
 
@@ -85,7 +91,7 @@ def _module(module: griffe.Object | griffe.Alias, name: str, title: str) -> Iter
     for member in sorted((member for member in members if not member.is_alias), key=_line):
         if not member.name.startswith("_"):
             yield from _member(member)
-    borrowed = [member for member in members if member.is_alias] if exported is not None else []
+    borrowed = [member for member in members if isinstance(member, griffe.Alias)] if exported is not None else []
     if borrowed:
         yield "## From other modules"
         yield ""
@@ -99,7 +105,7 @@ def _public_names(module: griffe.Object | griffe.Alias) -> Iterator[str]:
     yield "| --- | --- |"
     for entry in sorted(map(str, module.exports or []), key=str.lower):
         member = module.members.get(entry)
-        target = str(member.target_path) if member is not None and member.is_alias else f"penstock.{entry}"
+        target = str(member.target_path) if isinstance(member, griffe.Alias) else f"penstock.{entry}"
         yield f"| `{entry}` | {_link(target)} |"
 
 

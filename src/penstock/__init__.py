@@ -4,6 +4,9 @@ The names here are the public ones: the writer and the reader, what a model can 
 events and bytes. The objects of the specification are in `penstock.spec`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from penstock.live import ResponseStream, random_id
 from penstock.spec.base import UNSET
 from penstock.spec.content import UrlCitation
@@ -73,6 +76,9 @@ from penstock.wire.errors import WireError
 from penstock.wire.jsonl import read_jsonl
 from penstock.wire.sse import SSEEncoder, aread_sse, read_sse
 
+if TYPE_CHECKING:
+    from penstock.judge import Finding, Level, Linter, Mend, Repairer, lint, repair
+
 __all__ = [
     "UNSET",
     "Annotated",
@@ -88,11 +94,15 @@ __all__ = [
     "Extension",
     "ExtensionEvent",
     "Failure",
+    "Finding",
     "FunctionCall",
     "FunctionCallArgumentsDelta",
     "FunctionCallArgumentsDone",
     "JSONLEmitter",
+    "Level",
+    "Linter",
     "ListStreamEmitter",
+    "Mend",
     "NewMessage",
     "NewPart",
     "OutputItemAdded",
@@ -113,6 +123,7 @@ __all__ = [
     "Refusal",
     "RefusalDelta",
     "RefusalDone",
+    "Repairer",
     "Response",
     "ResponseCompleted",
     "ResponseCreated",
@@ -138,8 +149,21 @@ __all__ = [
     "WireError",
     "WriterOptions",
     "aread_sse",
+    "lint",
     "random_id",
     "read_jsonl",
     "read_sse",
+    "repair",
     "sequence",
 ]
+
+_JUDGES = frozenset({"Finding", "Level", "Linter", "Mend", "Repairer", "repair"})
+
+
+def __getattr__(name: str) -> object:
+    """Return a name of linting or repairing; they are loaded when one of them is first asked for."""
+    if name in _JUDGES:
+        return getattr(import_module("penstock.judge"), name)
+    if name == "lint":
+        return import_module("penstock.lint")
+    raise AttributeError(f"module 'penstock' has no attribute {name!r}")
