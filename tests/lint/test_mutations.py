@@ -47,8 +47,8 @@ def listed(name: str, classes: set[str]) -> None:
     table = patterns(name)
     missing = sorted(one for one in classes if not any(pattern.fullmatch(one) for pattern in table.values()))
     assert missing == []
-    unused = [line for line, pattern in table.items() if not any(map(pattern.fullmatch, classes))]
-    assert unused == []
+    if MOST is None:
+        assert [line for line, pattern in table.items() if not any(map(pattern.fullmatch, classes))] == []
 
 
 def test_the_streams_that_are_broken_are_valid() -> None:

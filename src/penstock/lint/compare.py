@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, get_args
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from penstock.spec.base import UnknownObject, is_extension_name
 from penstock.spec.content import Content, LogProb, OutputTextContent
@@ -131,11 +131,12 @@ def _differing_parts(path: str, parts: Sequence[Content], drafts: dict[int, Part
         elif isinstance(part, OutputTextContent) and isinstance(told, OutputTextContent):
             if all(part.annotations != before for before in (told.annotations, draft.annotations)):
                 yield f"{at}.annotations", different_lists("annotation", part.annotations, told.annotations)
-            if _differ(part.logprobs, told.logprobs) and _differ(part.logprobs, draft.logprobs):
-                yield f"{at}.logprobs", different_lists("log probability", part.logprobs, told.logprobs)
+            said, before = part.logprobs or [], told.logprobs or []
+            if _differ(said, before) and _differ(said, draft.logprobs):
+                yield f"{at}.logprobs", different_lists("log probability", said, before)
 
 
-def _differ(said: list[LogProb] | UnsetType, told: list[LogProb] | UnsetType) -> bool:
+def _differ(said: list[LogProb], told: list[LogProb]) -> bool:
     """Whether two lists of log probabilities are there, and differ; they may be told anywhere, or nowhere."""
     return bool(said) and bool(told) and said != told
 
@@ -145,10 +146,8 @@ def is_known_kind(kind: str) -> bool:
     return is_extension_name(kind) or kind in _KINDS
 
 
-def different_lists(what: str, said: object, streamed: object) -> str:
+def different_lists(what: str, said: Sequence[object], streamed: Sequence[object]) -> str:
     """Return, in words, how two lists differ: in length, or from which entry."""
-    assert isinstance(said, list)
-    assert isinstance(streamed, list)
     if len(said) != len(streamed):
         return f"the part has {_count(len(said), what)}, {len(streamed)} came before"
     at = next(index for index, (a, b) in enumerate(zip(said, streamed, strict=True)) if a != b)
@@ -212,5 +211,6 @@ def _differing_lists(path: str, parts: Sequence[Content], told: Sequence[Content
         elif isinstance(part, OutputTextContent) and isinstance(was, OutputTextContent):
             if part.annotations != was.annotations:
                 yield f"{at}.annotations", different_lists("annotation", part.annotations, was.annotations)
-            if _differ(part.logprobs, was.logprobs):
-                yield f"{at}.logprobs", different_lists("log probability", part.logprobs, was.logprobs)
+            said, before = part.logprobs or [], was.logprobs or []
+            if _differ(said, before):
+                yield f"{at}.logprobs", different_lists("log probability", said, before)

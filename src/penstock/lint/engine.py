@@ -12,7 +12,8 @@ found is the same on all three.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Final, cast
 
 import msgspec
@@ -24,7 +25,7 @@ from penstock.lint.findings import Finding, Level
 from penstock.lint.meant import Meant
 from penstock.lint.older import OLDER_VERSION, absent_logprobs, has_newer_objects
 from penstock.lint.reading import OWN_PRACTICE, Reading, is_hosted_type
-from penstock.lint.roads import DELTA_EVENTS, Roads, exact_event, is_plain, is_plain_frame
+from penstock.lint.roads import DELTA_EVENTS, Line, Roads, exact_event, is_plain, is_plain_frame
 from penstock.lint.rule import DialectRule, EventRule, FrameRule, GrammarRule, NumberRule, PlaceRule, Rule, ShapeRule
 from penstock.lint.rules import ALL_RULES
 from penstock.lint.shape import Kind, Problem, envelope_problems, in_words, problems, without_indexes
@@ -58,6 +59,14 @@ _HIDDEN_BY_CONTENT: Final = frozenset({"OR505", "OR506"})
 _HIDDEN_BY_STATUS: Final = frozenset({"OR603", "OR605", "OR607", "OR608"})
 
 
+@cache
+def _wanted(rules: tuple[type[Rule], ...], cls: type) -> tuple[list[type[EventRule]], list[type[EventRule]]]:
+    """Return the rules that want to see events of a class: those about its place, and the others."""
+    wanted = [rule for rule in rules if issubclass(rule, EventRule) and issubclass(cls, rule.events)]
+    places: list[type[EventRule]] = [rule for rule in wanted if issubclass(rule, PlaceRule)]
+    return places, [rule for rule in wanted if not issubclass(rule, PlaceRule)]
+
+
 class EventLinter:
     """Judges the events of one stream; `findings` are all that arose so far."""
 
@@ -74,6 +83,8 @@ class EventLinter:
         `shortcuts`: take the shorter roads, which lead to the same findings; without, every event takes the longest.
         """
         self.findings: list[Finding] = []
+        self.base = 0
+        """How many bytes were taken past the decoder of frames, which counts offsets."""
         self.uncounted = 0
         """How many findings came after the first `MAX_FINDINGS`."""
         self._classes = tuple(rules)
@@ -93,21 +104,34 @@ class EventLinter:
         self._reading = Reading(profile.dialect)
         self._own = OWN_PRACTICE.get(profile.dialect, frozenset())
         rules = [rule() for rule in self._classes if request is not None or not rule.needs_request]
-        self._rules = rules
         self._frame_rules = [rule for rule in rules if isinstance(rule, FrameRule)]
         self._number_rules = [rule for rule in rules if isinstance(rule, NumberRule)]
-        self._event_rules = [rule for rule in rules if isinstance(rule, EventRule)]
+        self._by_class = {type(rule): rule for rule in rules if isinstance(rule, EventRule)}
+        self._end_rules = [rule for rule in rules if type(rule).end is not Rule.end]
         self._by_kind = {kind: rule for rule in rules if isinstance(rule, ShapeRule) for kind in rule.kinds}
         self._by_grammar = {rule.breaks: rule for rule in rules if isinstance(rule, GrammarRule)}
         self._by_code = {rule.code: rule for rule in rules}
-        self._for_class: dict[type, tuple[list[PlaceRule], list[EventRule]]] = {}
+        self._for_class: dict[type, tuple[list[EventRule], list[EventRule]]] = {}
         self._meant = Meant(self.facts)
         self._roads.close()
 
     # What comes in.
 
-    def feed_frame(self, frame: Frame) -> None:
-        """Judge one frame of an SSE stream."""
+    def take_strict(self, name: str, data: bytes) -> bool:
+        """Judge a strict frame if it is a delta like the one before it; return whether it was."""
+        return self._roads.run((Line(data, 0, name),), 0, self.facts) == 1
+
+    def feed_frames(self, frames: Sequence[Frame]) -> None:
+        """Judge the next frames of an SSE stream."""
+        at, count = 0, len(frames)
+        while at < count:
+            if not self.facts.done_sentinels:
+                at = self._roads.run(frames, at, self.facts)
+            if at < count:
+                self._feed_frame(frames[at])
+                at += 1
+
+    def _feed_frame(self, frame: Frame) -> None:
         if frame.data == DONE:
             self._settle_broken()
             self._judge_frame(frame, None)
@@ -121,14 +145,20 @@ class EventLinter:
             self._judge_frame(frame, None)
             self.facts.unread = 1
         else:
-            self._feed_data(frame.data, frame, frame.offset)
+            self._feed_data(frame.data, frame, self.base + frame.offset)
 
-    def feed_line(self, data: bytes, offset: int) -> None:
-        """Judge one line of a recording, or one message of a WebSocket."""
-        if data == DONE:
-            self.facts.done_sentinels += 1
-        else:
-            self._feed_data(data, None, offset)
+    def feed_lines(self, lines: Sequence[Line]) -> None:
+        """Judge the next lines of a recording, or messages of a WebSocket."""
+        at, count = 0, len(lines)
+        while at < count:
+            at = self._roads.run(lines, at, self.facts)
+            if at < count:
+                line = lines[at]
+                at += 1
+                if line.data == DONE:
+                    self.facts.done_sentinels += 1
+                else:
+                    self._feed_data(line.data, None, line.offset)
 
     def feed_event(self, event: e.ResponseStreamEvent | Mapping[str, object]) -> None:
         """Judge one event that came without bytes."""
@@ -143,7 +173,7 @@ class EventLinter:
     def finish(self) -> None:
         """Say that the stream is over."""
         self._settle_broken()
-        for rule in self._rules:
+        for rule in self._end_rules:
             self._keep(rule.end(self.facts))
 
     def report(self, code: str, message: str, *, offset: int | None = None) -> None:
@@ -155,12 +185,9 @@ class EventLinter:
     def _feed_data(self, data: bytes, frame: Frame | None, offset: int) -> None:
         if self._shortcuts and self._broken is None:
             event = exact_event(data)
-            if event is not None:
-                if self._roads.take(event, data, frame, self.facts):
-                    return
-                if is_plain(event, data):
-                    self._judge_exact(event, data, frame, offset)
-                    return
+            if event is not None and is_plain(event, data):
+                self._judge_exact(event, data, frame, offset)
+                return
         begun = self._broken
         raw = self._decoded(data, frame, offset)
         if raw is None:
@@ -183,7 +210,7 @@ class EventLinter:
                 self._add("OR110", damage.not_utf8, index, offset)
             if damage.joined and begun is not None:
                 self._broken = None
-                self._add("OR107", "one event is split over two frames", index, begun.offset)
+                self._add("OR107", "one event is split over two frames", index, self.base + begun.offset)
             if damage.meant is not None:
                 if damage.not_utf8 is not None:
                     self.facts.tear(None)
@@ -292,7 +319,7 @@ class EventLinter:
         self.facts.take(step)
         if delta:
             if step.violation is None and len(self.findings) + self.uncounted == found and step.event is event:
-                self._roads.open(event, data, self.facts.reader)
+                self._roads.open(event, data, self.facts.reader, framed=frame is not None)
             else:
                 self._roads.close()
 
@@ -458,7 +485,7 @@ class EventLinter:
         if not self.facts.profile.resumed or not isinstance(event, e.ItemEvent):
             return False
         return violation.rule in (OrderRule.ITEM_NOT_ADDED, OrderRule.PART_NOT_ADDED) and not isinstance(
-            event, e.OutputItemAdded | e.ContentPartAdded | e.ReasoningSummaryPartAdded
+            event, (e.OutputItemAdded, e.ContentPartAdded, e.ReasoningSummaryPartAdded)
         )
 
     def _is_misshapen(self, path: str) -> bool:
@@ -470,13 +497,16 @@ class EventLinter:
             if path
         )
 
-    def _rules_for(self, cls: type) -> tuple[list[PlaceRule], list[EventRule]]:
+    def _rules_for(self, cls: type) -> tuple[list[EventRule], list[EventRule]]:
         """Return the rules that want to see events of a class: those about its place, and the others."""
         rules = self._for_class.get(cls)
         if rules is None:
-            both = [rule for rule in self._event_rules if issubclass(cls, rule.events)]
-            places = [rule for rule in both if isinstance(rule, PlaceRule)]
-            rules = places, [rule for rule in both if not isinstance(rule, PlaceRule)]
+            places, others = _wanted(self._classes, cls)
+            by_class = self._by_class
+            rules = (
+                [by_class[one] for one in places if one in by_class],
+                [by_class[one] for one in others if one in by_class],
+            )
             self._for_class[cls] = rules
         return rules
 

@@ -9,6 +9,7 @@ import msgspec
 from penstock.lint.engine import EventLinter
 from penstock.lint.facts import Profile
 from penstock.lint.findings import Finding
+from penstock.lint.roads import Line
 from penstock.lint.rules import ALL_RULES
 from penstock.lint.select import selected_rules
 from penstock.spec.events import ResponseStreamEvent
@@ -21,6 +22,9 @@ from penstock.wire.sse import SSEDecoder
 __all__ = ["Linter", "lint"]
 
 _BOM = b"\xef\xbb\xbf"
+_BLANK = b"\n\n"
+_TEXT_NAME = "response.output_text.delta"
+_TEXT_HEAD = f"event: {_TEXT_NAME}\ndata: ".encode()
 
 
 class Linter:
@@ -62,6 +66,8 @@ class Linter:
         self._pending = bytearray()
         self._offset = 0
         self._dead = False
+        self._is_between = False
+        """Whether the next byte begins a block of an SSE stream."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -80,10 +86,19 @@ class Linter:
 
     def feed(self, data: bytes) -> list[Finding]:
         """Take the next bytes, cut anywhere."""
-        before = len(self.findings) if self._engine is not None else 0
+        engine = self._engine
+        if engine is not None and self._is_between and data.startswith(_TEXT_HEAD) and data.endswith(_BLANK):
+            # One block in one chunk, as servers send them: there is nothing to divide.
+            body = data[len(_TEXT_HEAD) : -len(_BLANK)]
+            if body.find(b"\n") < 0 and body.find(b"\r") < 0 and engine.take_strict(_TEXT_NAME, body):
+                engine.base += len(data)
+                return []
+        before = len(engine.findings) if engine is not None else 0
         if not self._dead:
             try:
                 self._feed(data)
+                # Nothing is held back after a blank line.
+                self._is_between = self._format is Format.SSE and data.endswith(_BLANK) and b"\r" not in data
             except FramingError as error:
                 self._die(error)
         return self._judge().findings[before:]
@@ -119,8 +134,10 @@ class Linter:
     def _die(self, error: FramingError) -> None:
         """Report bytes that are no framing; after them nothing can be read."""
         self._dead = True
+        self._is_between = False
         code = "OR110" if "UTF-8" in error.message else "OR106"
-        self._judge().report(code, error.message, offset=error.offset)
+        engine = self._judge()
+        engine.report(code, error.message, offset=None if error.offset is None else engine.base + error.offset)
 
     def _feed(self, data: bytes, *, final: bool = False) -> None:
         if self._format is None:
@@ -134,8 +151,7 @@ class Linter:
         match self._format:
             case Format.SSE:
                 engine = self._judge("sse")
-                for frame in self._sse.feed(data):
-                    engine.feed_frame(frame)
+                engine.feed_frames(self._sse.feed(data))
                 if self._sse.error is not None:
                     raise self._sse.error
             case Format.JSONL:
@@ -144,21 +160,24 @@ class Linter:
                 self._pending += data
                 self._check_size()
 
-    def _feed_lines(self, data: bytes) -> None:
+    def _feed_lines(self, data: bytes, *, final: bool = False) -> None:
         engine = self._judge("jsonl")
         self._pending += data
-        *lines, rest = bytes(self._pending).split(b"\n") if b"\n" in data else [bytes(self._pending)]
-        for line in lines:
-            self._feed_line(engine, line)
-            self._offset += len(line) + 1
-        if lines:
-            self._pending[:] = rest
+        if b"\n" not in data and not final:
+            self._check_size()
+            return
+        *whole, rest = bytes(self._pending).split(b"\n")
+        self._pending[:] = rest
+        if final:
+            whole.append(rest)
+        lines: list[Line] = []
+        for piece in whole:
+            text = (piece.removeprefix(_BOM) if self._offset == 0 else piece).strip()
+            if text:
+                lines.append(Line(text, self._offset))
+            self._offset += len(piece) + 1
+        engine.feed_lines(lines)
         self._check_size()
-
-    def _feed_line(self, engine: EventLinter, line: bytes) -> None:
-        data = (line.removeprefix(_BOM) if self._offset == 0 else line).strip()
-        if data:
-            engine.feed_line(data, self._offset)
 
     def _check_size(self) -> None:
         if len(self._pending) > self._max_frame:
@@ -170,10 +189,9 @@ class Linter:
             self._feed(b"", final=True)
         match self._format:
             case Format.SSE:
-                for frame in self._sse.flush():
-                    self._judge().feed_frame(frame)
+                self._judge().feed_frames(self._sse.flush())
             case Format.JSONL:
-                self._feed_line(self._judge(), bytes(self._pending))
+                self._feed_lines(b"", final=True)
             case Format.DOCUMENT:
                 self._feed_document(bytes(self._pending))
             case None:
@@ -186,13 +204,15 @@ class Linter:
         try:
             elements = msgspec.json.decode(document, type=list[msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            engine.feed_line(document, 0)
+            engine.feed_lines([Line(document, 0)])
             return
+        lines: list[Line] = []
         end = 0
         for element in map(bytes, elements):
             begin = data.index(element, end)
             end = begin + len(element)
-            engine.feed_line(element, begin)
+            lines.append(Line(element, begin))
+        engine.feed_lines(lines)
 
 
 def lint(

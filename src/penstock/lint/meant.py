@@ -63,7 +63,7 @@ class Meant:
             index = self._item_of(event)
             if index != event.output_index:
                 event = _at_item(event, index)
-        if self._parts and isinstance(event, e.ContentEvent | e.SummaryEvent):
+        if self._parts and isinstance(event, (e.ContentEvent, e.SummaryEvent)):
             index = self._index_of(event)
             if index != _part_of(event)[1]:
                 event = _at_part(event, index)
@@ -91,7 +91,7 @@ class Meant:
         """Return the place of the part an event is about."""
         is_summary, index = _part_of(event)
         key = is_summary, event.output_index, index
-        if isinstance(event, e.ContentPartAdded | e.ReasoningSummaryPartAdded):
+        if isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded)):
             due = self.due(event)
             if index != due and (key in self._parts or (is_summary, event.output_index, index - 1) in self._parts):
                 self._parts[key] = due
@@ -139,7 +139,7 @@ class Meant:
                 return _at_item(event, facts.item_ids[event.item.id])
             case e.ContentEvent() | e.SummaryEvent():
                 is_summary, index = _part_of(event)
-                if isinstance(event, e.ContentPartAdded | e.ReasoningSummaryPartAdded):
+                if isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded)):
                     due = self.due(event)
                 else:
                     due = next(iter(facts.open_parts(event)), index)
@@ -190,7 +190,7 @@ class Meant:
             part = self._machine_part(event)
             if part is not None:
                 part.kind = ""
-            draft = self._facts.part(event) if isinstance(event, e.ContentEvent | e.SummaryEvent) else None
+            draft = self._facts.part(event) if isinstance(event, (e.ContentEvent, e.SummaryEvent)) else None
             if draft is not None:
                 draft.added = ExtensionContent(fields=NOTHING)
         return meant
@@ -202,7 +202,7 @@ class Meant:
             if machine.state in (ResponseState.WAITING, ResponseState.QUEUED):
                 machine.state = ResponseState.CREATED
             return None
-        if isinstance(event, e.ResponseInProgress | e.ResponseQueued | e.OutputItemAdded):
+        if isinstance(event, (e.ResponseInProgress, e.ResponseQueued, e.OutputItemAdded)):
             take_step(machine, event)
             if not isinstance(event, e.ResponseQueued):
                 machine.state = ResponseState.CREATED
@@ -300,7 +300,7 @@ class Meant:
 
     def _machine_part(self, event: e.ItemEvent) -> PartMachine | None:
         item = self._facts.machine.items[event.output_index]
-        if not isinstance(event, e.ContentEvent | e.SummaryEvent):
+        if not isinstance(event, (e.ContentEvent, e.SummaryEvent)):
             return None
         is_summary, index = _part_of(event)
         return (item.summary if is_summary else item.content).get(index)

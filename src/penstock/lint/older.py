@@ -6,7 +6,9 @@ It asks for `logprobs` on every text event and output text part; it has no `phas
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
+
+from penstock.wire.wording import is_array, is_object
 
 __all__ = ["OLDER_VERSION", "absent_logprobs", "has_newer_objects"]
 
@@ -14,35 +16,33 @@ OLDER_VERSION: Final = "2026-01-15"
 _TEXT_EVENTS: Final = ("response.output_text.delta", "response.output_text.done")
 
 
-def absent_logprobs(fields: dict[str, Any]) -> Iterator[str]:
+def absent_logprobs(fields: dict[str, object]) -> Iterator[str]:
     """Yield the places in an event where the older document asks for log probabilities, and there are none."""
     if fields.get("type") in _TEXT_EVENTS and "logprobs" not in fields:
         yield "logprobs"
     for path, part in _parts(fields):
-        if isinstance(part, dict) and part.get("type") == "output_text" and "logprobs" not in part:
+        if is_object(part) and part.get("type") == "output_text" and "logprobs" not in part:
             yield f"{path}.logprobs"
 
 
-def has_newer_objects(fields: dict[str, Any]) -> bool:
+def has_newer_objects(fields: dict[str, object]) -> bool:
     """Whether an event holds what only the newer document has."""
-    return any(
-        isinstance(item, dict) and (item.get("type") == "compaction" or "phase" in item) for _, item in _items(fields)
-    )
+    return any(is_object(item) and (item.get("type") == "compaction" or "phase" in item) for _, item in _items(fields))
 
 
-def _items(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _items(fields: dict[str, object]) -> Iterator[tuple[str, object]]:
     if "item" in fields:
         yield "item", fields["item"]
     response = fields.get("response")
-    output = response.get("output") if isinstance(response, dict) else None
-    for index, item in enumerate(output if isinstance(output, list) else []):
+    output = response.get("output") if is_object(response) else None
+    for index, item in enumerate(output if is_array(output) else []):
         yield f"response.output[{index}]", item
 
 
-def _parts(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _parts(fields: dict[str, object]) -> Iterator[tuple[str, object]]:
     if "part" in fields:
         yield "part", fields["part"]
     for path, item in _items(fields):
-        content = item.get("content") if isinstance(item, dict) else None
-        for index, part in enumerate(content if isinstance(content, list) else []):
+        content = item.get("content") if is_object(item) else None
+        for index, part in enumerate(content if is_array(content) else []):
             yield f"{path}.content[{index}]", part

@@ -5,12 +5,13 @@ Nothing is decided here that would be decided otherwise on the long road; a test
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from penstock.lint.facts import Facts
 from penstock.lint.shape import is_as_enumerated
@@ -19,7 +20,7 @@ from penstock.stream.reader import ResponseReader
 from penstock.wire.codec import EventCodec
 from penstock.wire.sse import Frame
 
-__all__ = ["DELTA_EVENTS", "Roads", "exact_event", "is_plain", "is_plain_frame"]
+__all__ = ["DELTA_EVENTS", "Line", "Roads", "exact_event", "is_plain", "is_plain_frame"]
 
 DELTA_EVENTS: Final = (
     e.OutputTextDelta,
@@ -68,7 +69,18 @@ def _keys(data: bytes) -> int:
     return data.count(b'":') - data.count(b'\\":')
 
 
-def is_plain_frame(frame: Frame, name: str) -> bool:
+class Line(Struct, frozen=True, gc=False):
+    """One line of a recording, or one message of a WebSocket: what a frame is to SSE; with `event`, a strict frame."""
+
+    data: bytes
+    offset: int
+    event: str | None = None
+    data_lines: int = 1
+    id: None = None
+    terminated: bool = True
+
+
+def is_plain_frame(frame: Frame | Line, name: str) -> bool:
     """Whether nothing is to be said against a frame with an event of the type `name` in it."""
     return frame.event == name and frame.data_lines == 1 and frame.id is None and frame.terminated
 
@@ -76,13 +88,15 @@ def is_plain_frame(frame: Frame, name: str) -> bool:
 class _Road:
     """One place deltas go to: a part, or the arguments of a call."""
 
-    __slots__ = ("append", "keys", "name", "padded")
+    __slots__ = ("append", "has_logprobs", "has_padding", "is_padded", "keys", "name")
 
-    def __init__(self, append: Callable[[str], object], keys: int, name: str, *, padded: bool) -> None:
+    def __init__(self, append: Callable[[str], object], keys: int, event: e.StandardEvent, name: str | None) -> None:
         self.append = append
         self.keys = keys
-        self.name = name
-        self.padded = padded
+        self.name = name  # of the frame; None where there is none but the line itself
+        self.has_logprobs = isinstance(event, e.OutputTextDelta)
+        self.has_padding = not isinstance(event, e.RefusalDelta)
+        self.is_padded = getattr(event, "obfuscation", UNSET) is not UNSET
 
 
 class Roads:
@@ -99,8 +113,8 @@ class Roads:
         if self._roads:
             self._roads.clear()
 
-    def open(self, event: e.StandardEvent, data: bytes, reader: ResponseReader) -> None:
-        """Remember where a faultless delta, decoded from `data`, went."""
+    def open(self, event: e.StandardEvent, data: bytes, reader: ResponseReader, *, framed: bool) -> None:
+        """Remember where a faultless delta, decoded from `data`, went; `framed`: it was in a frame of its name."""
         if getattr(event, "logprobs", None):
             return
         match event:
@@ -112,40 +126,55 @@ class Roads:
                 buffer = reader.draft(event.output_index).content[event.content_index].streamed
             case _:
                 return
-        padded = getattr(event, "obfuscation", UNSET) is not UNSET
-        key = _SAME[event.__class__](event)
-        self._roads[key] = _Road(buffer.append, _keys(data), event.event_type, padded=padded)
+        self._roads[_SAME[event.__class__](event)] = _Road(
+            buffer.append, _keys(data), event, event.event_type if framed else None
+        )
 
-    def take(self, event: e.StandardEvent, data: bytes, frame: Frame | None, facts: Facts) -> bool:
-        """Take an event if it is a delta that differs from one before it in its number and text only.
+    def run(self, frames: Sequence[Frame] | Sequence[Line], at: int, facts: Facts) -> int:
+        """Take `frames` from `at` on, as long as each differs from one before it in its number and its text only.
 
-        Nothing else can be wrong with it. Return whether it was taken.
+        Nothing else can be wrong with such a delta. Return the index of the first that was not taken. This is one loop,
+        since most of most streams goes through it.
         """
-        same = _SAME.get(event.__class__)
-        if same is None:
-            return False
-        road = self._roads.get(same(event))
-        if road is None:
-            return False
-        delta: Any = event  # the table has none but deltas
-        number = facts.last_number
-        if (
-            number is None
-            or delta.sequence_number != number + 1
-            or not delta.delta
-            or (data.count(b'":') != road.keys and _keys(data) != road.keys)
-            or (getattr(delta, "obfuscation", UNSET) is not UNSET) is not road.padded
-            or getattr(delta, "logprobs", None)
-        ):
-            return False
-        if frame is not None and not (
-            frame.event == road.name and frame.data_lines == 1 and frame.id is None and frame.terminated
-        ):
-            return False
-        road.append(delta.delta)
-        facts.events += 1
-        facts.numbered += 1
-        facts.unnumbered = 0
-        facts.last_number = number + 1
-        facts.last_event = event
-        return True
+        roads, number = self._roads, facts.last_number
+        if not roads or number is None:
+            return at
+        begin, last = at, facts.last_event
+        exact, same_of = EventCodec.exact, _SAME.get
+        try:
+            ahead: Iterator[Frame | Line] = islice(frames, at, None)
+            for frame in ahead:
+                data = frame.data
+                event: Any = exact(data)
+                same = same_of(event.__class__)
+                road = roads.get(same(event)) if same is not None else None
+                if (
+                    road is None
+                    or event.sequence_number != number + 1
+                    or not event.delta
+                    or (data.count(b'":') != road.keys and _keys(data) != road.keys)
+                    or (road.has_padding and (event.obfuscation is not UNSET) is not road.is_padded)
+                    or (road.has_logprobs and event.logprobs)
+                    or (
+                        road.name is not None
+                        and (
+                            frame.event != road.name
+                            or frame.data_lines != 1
+                            or frame.id is not None
+                            or not frame.terminated
+                        )
+                    )
+                ):
+                    break
+                road.append(event.delta)
+                last = event
+                number += 1
+                at += 1
+        except _NOT_EXACT:
+            pass
+        if at > begin:
+            facts.events += at - begin
+            facts.numbered += at - begin
+            facts.unnumbered = 0
+            facts.last_number, facts.last_event = number, last
+        return at

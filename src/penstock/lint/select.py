@@ -23,6 +23,8 @@ def selected_rules(
     --ignore OR3` keeps one rule of the family. Raises UnknownRule for a word that fits no rule.
     """
     known = tuple(rules)
+    if not select and not ignore:
+        return known
     for word in (*select, *ignore):
         if not any(_fits(rule, word) for rule in known):
             raise UnknownRule(

@@ -29,7 +29,7 @@ from penstock.spec.items import (
 )
 from penstock.spec.response import JsonSchemaResponseFormat, ReasoningField, Response, TextField
 from penstock.spec.tools import AllowedToolChoice, ExtensionTool, ExtensionToolChoice
-from penstock.wire.wording import shown
+from penstock.wire.wording import is_array, is_object, shown
 
 __all__ = [
     "ENUMERATIONS",
@@ -124,7 +124,7 @@ def envelope_problems(fields: Mapping[str, object]) -> Iterator[Problem]:
     if type(status) is not int:
         yield Problem("envelope", "status", "an integer", shown(status) if "status" in fields else "absent")
     error = fields.get("error")
-    if not isinstance(error, dict):
+    if not is_object(error):
         yield Problem("envelope", "error", "an object", shown(error) if "error" in fields else "absent")
     elif not isinstance(error.get("code"), str):
         yield Problem("envelope", "error.code", "a string", shown(error["code"]) if "code" in error else "absent")
@@ -149,7 +149,7 @@ def _object_check(cls: type[SpecObject]) -> _Check:
     ]
 
     def check(value: object, path: str) -> Iterator[Problem]:
-        if not isinstance(value, dict):
+        if not is_object(value):
             yield _mismatch(path, "an object", value)
             return
         for key, required, field_check in fields:
@@ -179,6 +179,9 @@ def _enumeration_check(cls: type[SpecObject]) -> Callable[[Any], bool]:
         if field.name != "extra" and _holds_objects(hints[field.name])
     ]
 
+    if not (allowed or required or inner):
+        return _always
+
     def check(value: Any) -> bool:  # noqa: ANN401 - an object of `cls`
         for name, values in allowed:
             got = getattr(value, name)
@@ -189,12 +192,16 @@ def _enumeration_check(cls: type[SpecObject]) -> Callable[[Any], bool]:
                 return False
         for name in inner:
             got = getattr(value, name)
-            for entry in got if isinstance(got, list) else (got,):
+            for entry in got if is_array(got) else (got,):
                 if isinstance(entry, SpecObject) and not _enumeration_check(type(entry))(entry):
                     return False
         return True
 
     return check
+
+
+def _always(_value: object) -> bool:
+    return True
 
 
 def _holds_objects(annotation: object) -> bool:
@@ -257,7 +264,7 @@ def _check(annotation: object) -> _Check:
 
 def _list_check(element: _Check) -> _Check:
     def check(value: object, path: str) -> Iterator[Problem]:
-        if not isinstance(value, list):
+        if not is_array(value):
             yield _mismatch(path, "an array", value)
             return
         for index, entry in enumerate(value):
@@ -301,7 +308,7 @@ def _union_check(members: tuple[Any, ...]) -> _Check:
         if value is None:
             if not nullable:
                 yield Problem("null", path, expected, "null")
-        elif isinstance(value, dict) and (tagged or plain or unknown):
+        elif is_object(value) and (tagged or plain or unknown):
             if plain is not None:
                 yield from plain(value, path)
                 return
@@ -315,7 +322,7 @@ def _union_check(members: tuple[Any, ...]) -> _Check:
                 yield from tagged[name](value, path)
             else:
                 yield from _unknown_problems(unknown, name, value, path, known)
-        elif isinstance(value, list) and lists:
+        elif is_array(value) and lists:
             yield from lists[0](value, path)
         elif not leaves or not _is_leaf(value, tuple(leaves)):
             yield _mismatch(path, expected, value)
@@ -378,7 +385,7 @@ def _is_one_leaf(value: object, leaf: object) -> bool:
     if get_origin(leaf) is Literal:
         return value in get_args(leaf)
     if get_origin(leaf) is dict:
-        return isinstance(value, dict)
+        return is_object(value)
     if leaf is int:
         # JSON Schema: an integer is a number without a fraction, however it is written.
         return (type(value) is int) or (type(value) is float and value.is_integer())

@@ -210,7 +210,7 @@ class ItemStatusWrong(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
         """Compare the status with the event."""
         event = step.event
-        if not isinstance(event, e.OutputItemAdded | e.OutputItemDone):
+        if not isinstance(event, (e.OutputItemAdded, e.OutputItemDone)):
             return
         item = event.item
         status = item.status

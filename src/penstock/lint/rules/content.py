@@ -124,7 +124,7 @@ class PartDiffersFromContent(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the part with what is known of it."""
         event = step.event
-        if step.violation is not None or not isinstance(event, e.ContentPartDone | e.ReasoningSummaryPartDone):
+        if step.violation is not None or not isinstance(event, (e.ContentPartDone, e.ReasoningSummaryPartDone)):
             return
         draft = facts.part(event)
         if draft is None or facts.is_torn(event.output_index):

@@ -237,7 +237,7 @@ class ItemIdChanges(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the id with the item's own."""
         event = step.event
-        if isinstance(event, e.OutputItemAdded | e.ResponseEvent) or not isinstance(event, e.ItemEvent):
+        if isinstance(event, (e.OutputItemAdded, e.ResponseEvent)) or not isinstance(event, e.ItemEvent):
             return
         known = facts.item(event.output_index)
         if known is None or not known.id or known.is_doubtful:
@@ -349,7 +349,7 @@ class OutputIndexWrong(PlaceRule):
                     path="output_index",
                     related=facts.items[owner].added_at,
                 )
-        elif isinstance(event, e.ContentEvent | e.SummaryEvent | e.ArgumentsEvent):
+        elif isinstance(event, (e.ContentEvent, e.SummaryEvent, e.ArgumentsEvent)):
             owner = facts.item_ids.get(event.item_id) if event.item_id else None
             known = facts.item(event.output_index)
             if owner is None or owner == event.output_index or (known is not None and known.id == event.item_id):
@@ -471,7 +471,7 @@ class CallIdChanges(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare a call with what is known of it, and with the other calls."""
         event = step.event
-        if not isinstance(event, e.OutputItemAdded | e.OutputItemDone) or not isinstance(event.item, FunctionCallItem):
+        if not isinstance(event, (e.OutputItemAdded, e.OutputItemDone)) or not isinstance(event.item, FunctionCallItem):
             return
         call = event.item
         known = facts.item(event.output_index)

@@ -370,7 +370,7 @@ class ContentWithoutDelta(EventRule):
         if isinstance(item, FunctionCallItem):
             if item.arguments and (draft is None or not call_arguments(draft)):
                 yield self.found("the arguments were never streamed", step, path="item.arguments")
-        elif isinstance(item, MessageItem | ReasoningItem):
+        elif isinstance(item, (MessageItem, ReasoningItem)):
             content = item.content if isinstance(item.content, list) else []
             parts = draft.content if draft is not None else {}
             for index, part in enumerate(content):

@@ -35,7 +35,7 @@ _BOTH: Final[dict[str, Any]] = {"model": "example-model", "input": "What is the 
 def _called(step: Step, facts: Facts) -> FunctionCallItem | None:
     """Return the call that this event tells of for the first time."""
     event = step.event
-    if not isinstance(event, e.OutputItemAdded | e.OutputItemDone) or not isinstance(event.item, FunctionCallItem):
+    if not isinstance(event, (e.OutputItemAdded, e.OutputItemDone)) or not isinstance(event.item, FunctionCallItem):
         return None
     if isinstance(event, e.OutputItemDone) and facts.item(event.output_index) is not None:
         return None
@@ -160,7 +160,7 @@ def _mode(request: CreateResponse | None) -> str | SpecificFunctionParam | None:
         choice = choice.mode if choice.mode is not UNSET else "auto"
     if isinstance(choice, SpecificFunctionParam):
         return choice
-    return choice if choice in ("none", "required") else None
+    return choice if isinstance(choice, str) and choice in ("none", "required") else None
 
 
 class ParallelCallsForbidden(EventRule):
