@@ -272,11 +272,16 @@ def codec_loses_nothing(data: bytes) -> None:
 
 
 def _plain(value: object) -> object:
-    """Return JSON data such that what JSON calls equal is equal, but a boolean is no number."""
+    """Return JSON data such that what JSON calls equal is equal, but a boolean is no number.
+
+    An integer beyond the digits of a float is made one, as reading does where the specification has a float.
+    """
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
+    if isinstance(value, int) and 2**53 < abs(value) < 2**1023:
+        return float(value)
     return (bool, value) if isinstance(value, bool) else value
 
 

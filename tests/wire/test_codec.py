@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import subprocess
 import sys
 from typing import Any, ClassVar
 
@@ -505,6 +506,15 @@ def test_nesting_without_end_is_refused(data: str) -> None:
         codec.decode(data)
 
 
+def test_nesting_that_leaves_no_room_for_more_is_refused() -> None:
+    class Deep(Dialect):
+        def read(self, fields: dict[str, object]) -> dict[str, object]:
+            return self.read(fields)
+
+    with pytest.raises(JSONError, match="nested too deeply"):
+        EventCodec(Deep()).decode("{}")
+
+
 def test_what_is_nested_deeply_is_written_as_deeply() -> None:
     deep = "[" * 400 + "]" * 400
     text = json.dumps(DELTA)[:-1] + f',"acme":{deep}}}'
@@ -530,6 +540,21 @@ def test_exactly_specified_data_is_never_read_twice() -> None:
     assert event == OutputTextDelta(sequence_number=1, item_id="msg_1", output_index=0, content_index=0, delta="x")
     with pytest.raises(msgspec.ValidationError):
         EventCodec.exact(json.dumps({**DELTA, "acme": 1}))
+
+
+def test_a_number_with_a_fraction_is_a_float_however_it_is_written() -> None:
+    # The one thing that is not kept: the digits of an integer too large for a float, where a float belongs.
+    for number, expected in (("1", 1.0), ("0.5", 0.5), ("9372036854775809", 9372036854775808.0)):
+        for more in ("", ',"acme":1'):
+            response = decode_object(Response, f'{{"temperature":{number}{more}}}')
+            assert (type(response.temperature), response.temperature) == (float, expected)
+
+
+def test_the_exact_road_is_built_when_it_is_first_used() -> None:
+    program = "import penstock.wire.codec as c; print(type(vars(c.EventCodec)['exact']).__name__)"
+    built = "; c.EventCodec().decode('{}'); print(type(vars(c.EventCodec)['exact']).__name__)"
+    done = subprocess.run([sys.executable, "-c", program + built], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["_BuiltAtFirstUse", "staticmethod"]
 
 
 def test_event_without_a_number_is_written_without_one() -> None:

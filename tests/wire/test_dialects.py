@@ -126,8 +126,9 @@ def test_writing_changes_nothing_in_the_event(make: Callable[[], Dialect], event
 
 KEYS = ["type", "id", "item_id", "status", "item", "part", "content", "summary", "arguments", "response", "output",
         "error", "code", "message", "param", "data", "event_type", "delta", "text", "annotations", "tools"]  # fmt: skip
+KINDS = ["output_text", "reasoning_text", "refusal", "message", "reasoning", "function_call", "function_call_output"]
 Json = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.sampled_from(KINDS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
     max_leaves=8,
 )
@@ -142,6 +143,21 @@ TYPES = [event.event_type for event in STANDARD] + [
 )
 def test_reading_never_raises(make: Callable[[], Dialect], name: str, fields: Plain) -> None:
     make().read({**fields, "type": name})
+
+
+@pytest.mark.parametrize("make", [openresponses, openai, vtcode])
+@pytest.mark.parametrize("wrong", [None, True, 5, 0.5, "", [], {}, [[]], {"type": {}}])
+@pytest.mark.parametrize("key", KEYS)
+def test_reading_never_raises_for_a_value_of_the_wrong_type(
+    make: Callable[[], Dialect], key: str, wrong: object
+) -> None:
+    whole: Plain = {"id": "i", "role": "assistant", "content": "", "summary": "", "arguments": "", "data": {}}
+    whole |= {"item_id": "i", "error": {"type": "server_error"}, "message": "", "code": "", "text": ""}
+    for name in TYPES:
+        for kind in KINDS:
+            inner = {**whole, "type": kind, key: wrong}
+            make().read({**whole, "type": name, key: wrong, "part": inner, "item": inner, "response": inner})
+            make().read({**whole, "type": name, "part": inner, "item": inner, "response": {"output": [inner]}})
 
 
 @given(

@@ -135,6 +135,41 @@ def test_a_first_line_is_not_waited_for_beyond_the_limit() -> None:
     assert (events, fault(error)) == ([], (FramingError, "a line of more than 1000 bytes", 0))
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
+@pytest.mark.parametrize("size", [1, 100, 10_000])
+def test_server_sent_events_are_told_by_their_first_bytes_whatever_ends_a_line(end: bytes, size: int) -> None:
+    data = SSE.replace(b"\n", end)
+    decoder = AnyDecoder()
+    decoder.feed(data[:100])
+    assert decoder.format is Format.SSE
+    assert list(read_events([data[at : at + size] for at in range(0, len(data), size)])) == EVENTS
+    longest = max(map(len, data.split(end + end)))
+    for chunks in ([data], [data[at : at + 100] for at in range(0, len(data), 100)]):
+        assert list(read_events(chunks, max_frame=longest)) == EVENTS
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
+def test_blank_lines_before_the_content_count_for_no_limit(end: bytes) -> None:
+    for content in (SSE, JSONL):
+        data = end * 300 + content
+        limit = max(map(len, content.splitlines())) + (300 if end == b"\r" and content is JSONL else 0)
+        assert list(read_events([data], max_frame=limit * 2)) == EVENTS
+        assert list(read_events([data[at : at + 1] for at in range(len(data))], max_frame=limit * 2)) == EVENTS
+    for start in (b"data: ", b'{"type": "'):
+        for chunks in cuts(b"\n" * 10 + start + b"x" * 20):
+            _, error = drain(AnyDecoder(max_frame=10), chunks)
+            assert fault(error) == (FramingError, "a line of more than 10 bytes", 10)
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r", b"\r\n", b" "])
+def test_white_space_is_not_waited_through_beyond_the_limit(blank: bytes) -> None:
+    for chunks in cuts(blank * 11 + b"\ndata: 1\n\n"):
+        _, error = drain(AnyDecoder(max_frame=10), chunks)
+        assert fault(error) == (FramingError, "nothing but white space in the first 10 bytes", 0)
+    with pytest.raises(FramingError, match="white space"):
+        detect_format(blank * 70_000 + b"data: 1")
+
+
 def test_done_ends_the_reading_in_every_format() -> None:
     decoder = AnyDecoder()
     drain(decoder, [SSE + SSE])

@@ -175,6 +175,13 @@ def test_a_fraction_is_mended_in_a_stream_and_refused_in_a_request() -> None:
         assert usage.input_tokens == 0
 
 
+@pytest.mark.parametrize("number", ["\ud83d", ["\ud83d"], {"\ud83d": 0}])
+def test_a_lone_surrogate_where_no_string_may_be_is_mended_in_a_stream_and_refused_in_a_request(number: object) -> None:
+    usage = {"input_tokens": number, "output_tokens": 1, "total_tokens": 1}
+    assert load(ResponseUsage, usage, tolerant=True).extra["input_tokens"] == number
+    assert refusal(ResponseUsage, usage).path == "input_tokens"
+
+
 def test_errors_tell_where_in_the_stream_they_are() -> None:
     error = ShapeError("delta", "expected a string, got 5")
     assert str(error) == "delta: expected a string, got 5"

@@ -268,6 +268,20 @@ def test_of_equal_keys_the_last_counts() -> None:
 def test_lone_surrogates_are_accepted() -> None:
     # JavaScript that cuts a string cuts a pair of them in two.
     assert parse_create('{"input":"a\\ud83d"}').input == "a\ud83d"
+    assert parse_create('{"model":"","\\ud83d":1}') == CreateResponse(model="", extra=Extra({"\ud83d": 1}))
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"temperature": "\ud83d"}, "temperature"),
+        ({"truncation": "\ud83d"}, "truncation"),
+        ({"input": [{"role": "\ud83d", "content": ""}]}, "input[0].role"),
+        ({"metadata": {"\ud83d": 1}}, 'metadata["\\ud83d"]'),
+    ],
+)
+def test_a_lone_surrogate_where_no_string_may_be_is_a_wrong_value(body: dict[str, object], param: str) -> None:
+    assert refusal(body).param == param
 
 
 @needs_openapi

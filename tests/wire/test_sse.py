@@ -324,6 +324,78 @@ def test_no_form_the_standard_allows_makes_a_difference(data: bytes) -> None:
     assert events == EVENTS
 
 
+OTHER = SSEEncoder().encode(STANDARD[8])
+OWN = SSEEncoder().encode(EVENTS[-1])
+UNNAMED = b"data: " + DELTA.partition(b"data: ")[2]
+CALL = SSEEncoder().encode(FunctionCallArgumentsDelta(item_id="fc_1", output_index=0, delta="{", sequence_number=1))
+DONE = SSEEncoder().done()
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [OTHER, DELTA, DELTA, DELTA, OTHER, DONE],
+        [OTHER, OWN, DELTA, DELTA, OWN, OTHER, DONE],
+        [DELTA, DELTA, OTHER, DELTA, OWN, DELTA, DONE],
+        [CALL, CALL, CALL, OTHER, CALL, DELTA, CALL, CALL, DONE],
+        [OTHER, CALL, CALL, DONE],
+        [UNNAMED, UNNAMED, UNNAMED, DONE],
+        [UNNAMED, DELTA, UNNAMED, DELTA, DELTA, DONE],
+        [DELTA, DELTA, DONE, DELTA, OTHER, DELTA],
+        [b": x\n\n", DELTA, DELTA, b": x\n\n", DELTA, b"event: a\n\n", DELTA, b"id: 1\n", DELTA, DONE],
+        [b"\n", DELTA, DELTA, b"\n", DELTA, DONE],
+        [b"event: caf\xc3\xa9\n" + UNNAMED, DELTA, DELTA, b"event: \n" + UNNAMED, DONE],
+        [b"event: data: x\n" + UNNAMED] * 4,
+    ],
+)
+@pytest.mark.parametrize("more", [b"", DELTA[:20], DELTA[:60], DELTA[:-1], b"\n", b": x"])
+def test_blocks_of_several_names_are_read_as_the_standard_says(blocks: list[bytes], more: bytes) -> None:
+    data = b"".join(blocks) + more
+    expected = by_the_standard(data)
+    for chunks in (blocks, [*blocks, more], *cuts(data)):
+        rest = data[len(b"".join(chunks)) :]
+        events, error = drain(SSEEventDecoder(), [*chunks, rest])
+        assert (events, error and type(error), error and error.offset) == expected
+        if not error:
+            assert collect(read_sse([*chunks, rest]))[0] == events
+    assert frames_of(data)
+
+
+@pytest.mark.parametrize("damaged", [b"data: {\n\n", b"data: \n\n", b'event: a\ndata: {"type":"error"}\n\n'])
+def test_damage_between_blocks_of_several_names_has_its_place(damaged: bytes) -> None:
+    data = OTHER + DELTA * 3 + OWN + damaged + DELTA * 2 + damaged + DONE + damaged
+    places = [len(OTHER + DELTA * 3 + OWN), len(OTHER + DELTA * 3 + OWN + damaged + DELTA * 2)]
+    expected = [STANDARD[8], *[text_delta()] * 3, EVENTS[-1]]
+    assert same_however_cut(SSEEventDecoder, data)[0] == expected
+    for chunks in cuts(data):
+        reported: list[WireError] = []
+        assert list(read_sse(chunks, on_error=reported.append)) == [*expected, *[text_delta()] * 2]
+        assert [error.offset for error in reported] == places
+
+
+@pytest.mark.parametrize("size", [1000, 40_000])
+def test_a_block_larger_than_what_is_held_back_is_read_among_others(size: int) -> None:
+    large = b'data: {"type":"acme:big","blob":"' + b"x" * size + b'"}\n\n'
+    data = DELTA * 3 + large + DELTA * 3 + large + DONE
+    for pieces in (100, 1400, 100_000):
+        chunks = [data[at : at + pieces] for at in range(0, len(data), pieces)]
+        assert [event.event_type for event in read_sse(chunks)].count("acme:big") == 2
+        decoder = SSEDecoder()
+        found = list(itertools.chain.from_iterable(map(decoder.feed, chunks)))
+        assert [data[frame.offset : frame.offset + frame.size] for frame in found] == [
+            *[DELTA] * 3, large, *[DELTA] * 3, large, DONE]  # fmt: skip
+
+
+def test_a_dead_decoder_takes_no_short_cut() -> None:
+    decoder = SSEEventDecoder()
+    decoder.feed(DELTA)
+    with pytest.raises(JSONError) as first:
+        decoder.feed(b"data: {\n\n")
+    with pytest.raises(JSONError) as again:
+        decoder.feed(DELTA)
+    assert again.value is first.value
+
+
 def test_done_ends_the_stream_and_what_follows_is_counted() -> None:
     for chunks in cuts(DELTA + b"data: [DONE]\n\n" + DELTA + b": ping\n\n" + DELTA):
         decoder = SSEEventDecoder()
@@ -495,6 +567,11 @@ PIECES = [
     b" ",
     "data: {\u2028}\n\n".encode(),
     b"event: a\ndata: event: b\n\n",
+    SSEEncoder().encode(EVENTS[-1]),
+    SSEEncoder().encode(STANDARD[0]),
+    DELTA + b"event: x\n",
+    b"event: \n",
+    DELTA[:-1],
 ]
 Streams = st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join) | st.binary(max_size=60)
 

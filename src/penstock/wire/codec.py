@@ -2,15 +2,15 @@
 
 Two roads lead in and two lead out. The exact road is one msgspec call, and carries whatever is exactly as specified.
 The full road carries the rest: unknown keys, types and events, values of the wrong type, lone surrogates. Both give
-the same object for the same bytes; the full one is only slower.
+the same object for the same bytes; the full one is only slower. What neither keeps are digits: a number where a number
+with a fraction may stand (`temperature`) is a float, so an integer above 2**53 is rounded there.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -23,34 +23,58 @@ from penstock.wire.load import load
 from penstock.wire.wording import is_object, shown, type_name
 
 __all__ = [
+    "NOT_EXACT",
     "EventCodec",
     "decode_json_object",
     "decode_object",
     "encode_object",
     "encode_plain",
     "load_event",
+    "refuse",
     "to_plain",
 ]
 
 T = TypeVar("T", bound=SpecObject)
 
 _decode_any = msgspec.json.Decoder().decode
-_decode_standard = msgspec.json.Decoder(StandardEvent).decode
 _encode = msgspec.json.Encoder().encode
 _EVENT_CLASSES: Mapping[str, type[StandardEvent]] = {str(cls.__struct_config__.tag): cls for cls in STANDARD_EVENTS}
+
 # A `str` with a lone surrogate raises UnicodeEncodeError, bytes that are no UTF-8 UnicodeDecodeError.
-_WRONG_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
+NOT_EXACT = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises on what it will not take."""
+
+_TOO_DEEP_TO_READ = "not JSON we can read: nested too deeply"
+
+
+def refuse(data: bytes | str) -> NoReturn:  # noqa: ARG001 - whatever it is
+    """Refuse any data, as an exact road that is closed."""
+    raise msgspec.DecodeError
+
+
+class _BuiltAtFirstUse:
+    """The decoder of all standard events. To make it takes longer than to import most of the rest."""
+
+    def __get__(self, codec: object, owner: type[EventCodec]) -> Callable[[bytes | str], StandardEvent]:
+        decode = msgspec.json.Decoder(StandardEvent).decode
+        EventCodec.exact = staticmethod(decode)
+        return decode
 
 
 class EventCodec:
     """Events of one stream to and from JSON, in one dialect. Holds no state but its dialect's."""
 
-    exact: Callable[[bytes | str], StandardEvent] = staticmethod(_decode_standard)
-    """The exact road in: a typed event, or whatever msgspec raises where the data is anything else."""
+    exact: Callable[[bytes | str], StandardEvent] = cast("Any", _BuiltAtFirstUse())
+    """The exact road in: a typed event, or one of `NOT_EXACT` where the data is anything else.
+
+    A codec's own is closed where its dialect must see every event.
+    """
 
     def __init__(self, dialect: Dialect = OPENRESPONSES) -> None:
         """Read and write `dialect`."""
         self.dialect = dialect
+        if not dialect.keeps_exact:
+            self.exact = refuse
 
     def decode(self, data: bytes | str) -> ResponseStreamEvent:
         """Return the event in `data`, one JSON object.
@@ -59,12 +83,17 @@ class EventCodec:
         JSON object, ShapeError where an event lacks a key without which it says nothing.
         """
         try:
-            event: StandardEvent = _decode_standard(data)
-        except _WRONG_JSON:
-            return load_event(self.dialect.read(decode_json_object(data)))
-        if self.dialect.keeps_exact:
-            return event
-        return load_event(self.dialect.read(decode_json_object(data)))
+            return self.exact(data)
+        except NOT_EXACT:
+            return self.decode_fully(data)
+
+    def decode_fully(self, data: bytes | str) -> ResponseStreamEvent:
+        """Return what `decode` would for what `exact` refused."""
+        fields = decode_json_object(data)
+        try:
+            return load_event(self.dialect.read(fields))
+        except RecursionError:  # what could just be decoded may need more of Python's stack than is left
+            raise JSONError(_TOO_DEEP_TO_READ) from None
 
     def encode(self, event: ResponseStreamEvent) -> bytes | None:
         """Return `event` as one JSON object on one line of UTF-8; None where the dialect has no such event."""
@@ -94,7 +123,7 @@ def decode_json_object(data: bytes | str) -> dict[str, object]:
     """
     try:
         value = _decode_any(data)
-    except _WRONG_JSON:
+    except NOT_EXACT:
         value = _decode_slowly(data)
     if not is_object(value):
         raise JSONError(f"expected a JSON object, got {type_name(value)}")
@@ -103,13 +132,15 @@ def decode_json_object(data: bytes | str) -> dict[str, object]:
 
 def _decode_slowly(data: bytes | str) -> object:
     """Return what msgspec would not read but JSON allows: lone surrogates in escapes."""
+    import json  # noqa: PLC0415 - rarely needed, and a part of the time to import Penstock
+
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
         value: object = json.loads(text, parse_float=_finite, parse_constant=_refuse_number)
     except UnicodeDecodeError as error:
         raise JSONError(f"not UTF-8: {error.reason} at byte {error.start} of the data") from None
     except RecursionError:
-        raise JSONError("not JSON we can read: nested too deeply") from None
+        raise JSONError(_TOO_DEEP_TO_READ) from None
     except json.JSONDecodeError as error:
         # msgspec's word on damaged JSON is about bytes, json's about characters; one of them is enough.
         raise JSONError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}") from None
@@ -165,6 +196,8 @@ def encode_plain(value: object) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
+        import json  # noqa: PLC0415 - as above
+
         return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
 
 

@@ -6,13 +6,12 @@ and a test, and the synchronous and asynchronous readers cannot differ.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
-import msgspec
-
 from penstock.spec.events import ResponseStreamEvent
-from penstock.wire.codec import EventCodec
+from penstock.wire.codec import NOT_EXACT, EventCodec, refuse
 from penstock.wire.dialects import OPENRESPONSES, Dialect
 from penstock.wire.errors import WireError
 
@@ -23,9 +22,6 @@ DONE = b"[DONE]"
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """Most bytes of one frame: twice the longest string the specification allows, 33,554,432 characters of file data."""
-
-REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError)
-"""What the codec's two roads raise on what they will not take."""
 
 
 class EventDecoder(ABC):
@@ -81,6 +77,7 @@ class EventDecoder(ABC):
             step(events, *arguments)
         except WireError as error:
             self.error = error
+            self._exact = refuse  # and so no short cut is taken past the error
             if not (events or self.done):
                 raise
         return events
@@ -88,19 +85,29 @@ class EventDecoder(ABC):
     def _decode_all(self, events: list[ResponseStreamEvent], frames: Iterable[tuple[bytes, int]]) -> None:
         """Append to `events` those in `frames`, each its data and its offset in the stream."""
         for data, offset in frames:
-            if self.done:
-                self.frames_after_done += 1
-                continue
-            if data == DONE:
-                self.done = True
-                continue
             try:
-                events.append(self.codec.decode(data))
-            except WireError as error:
-                error.at(offset, data)
-                if self._on_error is None:
-                    raise
-                self._on_error(error)
+                events.append(self._exact(data))
+            except NOT_EXACT:
+                try:
+                    self._decode_refused(events, data)
+                except WireError as error:
+                    self._report(error.at(offset, data))
+
+    def _decode_refused(self, events: list[ResponseStreamEvent], data: bytes) -> None:
+        """Take in a frame that `_exact` refused: append its event to `events`, if it has one. Raises WireError."""
+        if self.done:
+            self.frames_after_done += 1
+        elif data == DONE:
+            self.done = True
+            self._exact = refuse
+        else:
+            events.append(self.codec.decode_fully(data))
+
+    def _report(self, error: WireError) -> None:
+        """Tell of a damaged frame; raise `error` where nobody wants to be told."""
+        if self._on_error is None:
+            raise error
+        self._on_error(error)
 
 
 def read(decoder: EventDecoder, chunks: Iterable[bytes] | bytes) -> Iterator[ResponseStreamEvent]:
@@ -108,13 +115,18 @@ def read(decoder: EventDecoder, chunks: Iterable[bytes] | bytes) -> Iterator[Res
 
     A single bytes object is one chunk.
     """
-    for chunk in (chunks,) if isinstance(chunks, bytes) else chunks:
-        yield from decoder.feed(chunk)
+    return itertools.chain.from_iterable(_batches(decoder, (chunks,) if isinstance(chunks, bytes) else chunks))
+
+
+def _batches(decoder: EventDecoder, chunks: Iterable[bytes]) -> Iterator[list[ResponseStreamEvent]]:
+    feed = decoder.feed
+    for chunk in chunks:
+        yield feed(chunk)
         if decoder.done:
             return
         if decoder.error is not None:
             raise decoder.error
-    yield from decoder.flush()
+    yield decoder.flush()
     if decoder.error is not None:
         raise decoder.error
 

@@ -78,7 +78,8 @@ class VTCodeDialect(Dialect):
             self._learn(item)
             fields["item"] = objects.read_item(item)
         part = as_object(fields.get("part"))
-        if part.get("type") == "output_text" and fields.get("item_id") in self._reasoning:
+        item_id = fields.get("item_id")
+        if part.get("type") == "output_text" and isinstance(item_id, str) and item_id in self._reasoning:
             fields["part"] = part | {"type": "reasoning_text"}
         response = as_object(fields.get("response"))
         if response:

@@ -43,8 +43,6 @@ MAX_DOCUMENT_BYTES = MAX_FRAME_BYTES
 
 _LOOK_AHEAD_BYTES = 64 * 1024
 """How much white space may come before the content."""
-_FIRST_BYTES = 64
-"""Within so many bytes every look is cheap, and most formats have been told."""
 _BOM = b"\xef\xbb\xbf"
 _SSE_FIELDS = (b"data", b"event", b"id", b"retry")
 _SNAPSHOT_EVENTS: dict[
@@ -73,12 +71,17 @@ def detect_format(head: bytes, *, final: bool = False) -> Format | None:
     """Return the format of a stream that begins with `head`; None where more bytes are needed to tell.
 
     `final` says that `head` is all there is: then None only stands for nothing but white space. Raises FramingError
-    where it is none of the formats.
+    where it is none of the formats, or begins with too much white space.
     """
+    return _detect(head, final=final, most=_LOOK_AHEAD_BYTES)
+
+
+def _detect(head: bytes, *, final: bool, most: int) -> Format | None:
+    """Do what `detect_format` does; `most` is how much white space may come before the content."""
     start = head.removeprefix(_BOM).lstrip(b" \t\r\n")
+    if len(head) - len(start) > most:
+        raise FramingError(f"nothing but white space in the first {most} bytes", offset=0)
     if not start or (not final and _BOM.startswith(start)):
-        if len(head) > _LOOK_AHEAD_BYTES:
-            raise FramingError(f"nothing but white space in the first {_LOOK_AHEAD_BYTES} bytes", offset=0)
         return None
     if start.startswith(b"["):
         return Format.DOCUMENT
@@ -194,14 +197,17 @@ class AnyDecoder(EventDecoder):
     def _feed(self, events: list[ResponseStreamEvent], data: bytes) -> None:
         inner = self._inner
         if inner is None:
+            # A brace leaves only one question open, and the LF that ends the first line is what answers it.
+            in_json = b"{" in self._head
             self._head += data
-            # What is waited for is never more than the first line, so after the first bytes only its end is news.
-            if len(self._head) <= _FIRST_BYTES or b"\n" in data:
+            if not in_json or b"\n" in data:
                 inner = self._choose(final=False)
             if inner is None:
-                if len(self._head) > self._max_frame:
-                    start = bytes(self._head[:SHOWN_FRAME_BYTES])
-                    raise FramingError(f"a line of more than {self._max_frame} bytes", offset=0, frame=start)
+                # Before the brace nothing piles up: of white space, too, no more than the limit is allowed.
+                begin = self._head.rfind(b"\n") + 1
+                if in_json and len(self._head) - begin > self._max_frame:
+                    start = bytes(self._head[begin : begin + SHOWN_FRAME_BYTES])
+                    raise FramingError(f"a line of more than {self._max_frame} bytes", offset=begin, frame=start)
                 return
             data = bytes(self._head)
             self._head.clear()
@@ -219,7 +225,7 @@ class AnyDecoder(EventDecoder):
 
     def _choose(self, *, final: bool) -> EventDecoder | None:
         """Return the decoder for what has come so far, if that can be told yet."""
-        self.format = detect_format(bytes(self._head), final=final)
+        self.format = _detect(bytes(self._head), final=final, most=min(_LOOK_AHEAD_BYTES, self._max_frame))
         dialect, limit, on_error = self.codec.dialect, self._max_frame, self._on_error
         if self.format is Format.SSE:
             self._inner = SSEEventDecoder(dialect, max_line=limit, max_frame=limit, on_error=on_error)

@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from penstock.spec.base import Extra, SpecObject, UnknownObject
 from penstock.wire.errors import ShapeError
-from penstock.wire.wording import bounded, is_array, is_object, mismatch, one_of, shown, type_name
+from penstock.wire.wording import NO_FIT, bounded, is_array, is_object, mismatch, one_of, shown, type_name
 
 __all__ = ["ABSENT", "load", "type_name"]
 
@@ -151,7 +151,7 @@ def _leaf_loader(annotation: object, whole: object = None) -> _Loader:
             raise _InexactError(path, "expected an integer, got a number with a fraction", int(value))
         try:
             return msgspec.convert(value, annotation)
-        except msgspec.ValidationError:
+        except NO_FIT:
             raise mismatch(described, value, path) from None
 
     return load_leaf

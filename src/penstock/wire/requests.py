@@ -24,7 +24,7 @@ from penstock.spec.response import ErrorPayload
 from penstock.wire.codec import decode_json_object
 from penstock.wire.errors import JSONError, ShapeError
 from penstock.wire.load import ABSENT, load
-from penstock.wire.wording import is_array, is_object, one_of, shown
+from penstock.wire.wording import NO_FIT, is_array, is_object, one_of, shown
 
 __all__ = [
     "MAX_DEPTH",
@@ -146,7 +146,7 @@ def _typed(cls: type[T], fields: dict[str, object]) -> T:
     """Return `fields` as a `cls`: by msgspec where they are exactly as specified, else by the loader."""
     try:
         return msgspec.convert(fields, cls)
-    except msgspec.ValidationError:
+    except NO_FIT:
         pass
     try:
         return load(cls, fields, tolerant=False)

@@ -1,19 +1,20 @@
 """Server-sent events: with the parser in `penstock.wire.blocks`, the only file that knows the letters `data:`.
 
-Reading takes all that the WHATWG standard allows; writing has one strict form. Nearly every stream is in that form, so
-reading has a fast road for it: the whole blocks of a chunk are divided by `bytes.split` and decoded in one loop.
-Whatever is not plainly in that form goes to `Blocks`; the fast road decides nothing that would be decided differently
-there, and a test holds the two against each other.
+Reading takes all that the WHATWG standard allows; writing has one strict form: `event: TYPE` LF `data: JSON` LF LF.
+Nearly every stream is in that form (or has no names, as `[DONE]` has none), so reading has a fast road for it: the
+strict blocks a chunk begins with are divided and decoded in C. From the first that is not strict, `Blocks` reads on;
+the fast road decides nothing that would be decided differently there, and a test holds the two against each other.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
-from penstock.spec.events import STANDARD_EVENTS, ResponseStreamEvent
+from penstock.spec.events import STANDARD_EVENTS, OutputTextDelta, ResponseStreamEvent
 from penstock.wire.blocks import Blocks, Frame
-from penstock.wire.codec import encode_object, encode_plain
-from penstock.wire.decoder import DONE, MAX_FRAME_BYTES, REFUSALS, EventDecoder, aread, read
+from penstock.wire.codec import NOT_EXACT, encode_object, encode_plain
+from penstock.wire.decoder import DONE, MAX_FRAME_BYTES, EventDecoder, aread, read
 from penstock.wire.dialects import OPENRESPONSES, Dialect
 from penstock.wire.errors import FramingError, WireError
 
@@ -24,86 +25,76 @@ MAX_LINE_BYTES = MAX_FRAME_BYTES
 
 _SLICE_BYTES = 64 * 1024
 """Larger chunks (a file in one piece) are taken in such slices, so that no copy of more than one is held."""
+_HELD_BYTES = 16 * 1024
+"""A block of which more has come goes to the standard's parser, which need not copy it with every chunk."""
+_SMALL_BYTES = 2 * 1024
+"""Up to this size a chunk is looked at as if it ended just one block, which most do then."""
 _BLANK = b"\n\n"
 _DATA = b"data: "
+_CR, _LF = b"\r\n"
+_HEADS: dict[type, bytes] = {cls: f"event: {cls.__struct_config__.tag}\ndata: ".encode() for cls in STANDARD_EVENTS}
+
+_BLOCKS = re.compile(rb"(?:event: ([ -~]*+)\n)?data: (.*+)\n\n|((?s:.+))")
+"""One strict block (its name, its data), or else all that is left: so it never searches, and never looks twice."""
 
 
-def _strict_bodies(region: bytes) -> list[bytes] | None:
-    """Return the data of each block of `region`, whole LF-only blocks; None where not all are strict and named.
-
-    A strict named block is `event: NAME` LF `data: BODY` LF LF with an ASCII name.
-    """
-    lines = region.split(b"\n")
-    heads, datas, blanks = lines[:-1:3], lines[1::3], lines[2::3]
-    if len(lines) % 3 != 1 or any(blanks) or not all(map(_is_strict_head, set(heads))):
-        return None
-    bodies = [line[len(_DATA) :] for line in datas if line.startswith(_DATA)]
-    return bodies if len(bodies) == len(datas) else None
-
-
-def _is_strict_head(line: bytes) -> bool:
-    return line.startswith(b"event: ") and line.isascii()
-
-
-def _strict_prefix(region: bytes) -> bytes | None:
-    """Return how the first block of `region` begins, up to its data; None where it is no strict block."""
-    if region.startswith(_DATA):
-        return _DATA
-    end = region.find(b"\n")
-    head = region[:end]
-    return head + b"\n" + _DATA if region.startswith(_DATA, end + 1) and _is_strict_head(head) else None
+def _split(data: bytes) -> tuple[list[bytes | None], list[bytes], bytes]:
+    """Return the names and the data of the strict blocks that `data` begins with, and what comes after them."""
+    # The text between two matches (always empty), and the three groups, of which a match has either two or one.
+    parts = _BLOCKS.split(data)
+    names, bodies, rest = parts[1::4], parts[2::4], b""
+    if bodies and bodies[-1] is None:
+        rest = parts[-2]
+        names.pop()
+        bodies.pop()
+    return names, bodies, rest
 
 
 class _Gate:
-    """Holds back bytes until whole blocks are there, and tells those that may be strict from those that are not."""
+    """Holds back the bytes of a block that has only begun, and has the standard's parser for what is not strict."""
 
     def __init__(self, *, max_line: int, max_frame: int, all_blocks: bool = False) -> None:
         self.blocks = Blocks(max_line=max_line, max_frame=max_frame, all_blocks=all_blocks)
-        self.limit = min(max_line, max_frame)
-        self.pending = bytearray()
-        """What came after the last blank line, where `blocks` has not got it."""
+        self.unread = b""
+        """What neither the fast road nor `blocks` has read."""
+        self.taken = 0
+        """How many bytes have come, with those unread."""
+        limit = min(max_line, max_frame)
+        # What is held and a slice are together never over a limit: limits are the business of `blocks` alone.
+        self._held = min(_HELD_BYTES, limit // 4)
+        self._slice = max(1, min(_SLICE_BYTES, limit // 2))
+        self.small = min(_SMALL_BYTES, limit)
 
-    def take(self, frames: list[Frame], data: bytes) -> bytes:
-        """Take in `data`; append to `frames` what the standard's parser makes of it, or return whole blocks instead.
+    def slices(self, data: bytes) -> Iterable[bytes]:
+        """Return `data` in pieces that `take` can have."""
+        size = self._slice
+        return (data,) if len(data) <= size else (data[at : at + size] for at in range(0, len(data), size))
 
-        The blocks returned hold no CR and end with a blank line; they are the caller's to read, in `blocks` or past it.
-        Raises FramingError.
-        """
-        pending = self.pending
-        if data.find(b"\r") >= 0 or not self.blocks.clean:
-            self._parse(frames, data)
-            return b""
-        end = data.rfind(_BLANK) + len(_BLANK)
-        if end == 1 and not (pending.endswith(b"\n") and data.startswith(b"\n")):  # nor is a blank line cut in two
-            pending += data
-            if len(pending) > self.limit:
-                self._parse(frames, b"")
-            return b""
-        region = data[:end]
-        if pending:
-            region = bytes(pending + region)
-            pending.clear()
-        pending += data[end:]
-        if len(region) <= self.limit:
-            return region
-        self.blocks.feed(frames, region)
-        return b""
+    def take(self, piece: bytes) -> bool:
+        """Add `piece` to `unread`; return whether that begins a block, and has no CR. If not, `parse` it."""
+        self.unread += piece
+        self.taken += len(piece)
+        return _CR not in piece and self.blocks.clean
 
-    def _parse(self, frames: list[Frame], data: bytes) -> None:
-        held = bytes(self.pending)
-        self.pending.clear()
-        self.blocks.feed(frames, held + data)
+    def may_hold(self) -> bool:
+        """Whether `unread`, which `take` approved of, can wait for more: it is short, and no block ends in it."""
+        return len(self.unread) <= self._held and self.unread.find(_BLANK) < 0
+
+    @property
+    def offset(self) -> int:
+        """Where in the stream `unread` begins."""
+        return self.taken - len(self.unread)
+
+    def parse(self, frames: list[Frame]) -> None:
+        """Append to `frames` what the standard's parser makes of `unread`. Raises FramingError."""
+        self.blocks.offset = self.offset
+        data, self.unread = self.unread, b""
+        self.blocks.feed(frames, data)
 
     def flush(self, frames: list[Frame]) -> None:
-        """Append to `frames` what was held back. Raises FramingError."""
-        self._parse(frames, b"")
+        """Append to `frames` what has not been read, and the block that never ended. Raises FramingError."""
+        self.parse(frames)
         self.blocks.flush(frames)
-
-
-def _slices(data: bytes) -> Iterable[bytes]:
-    if len(data) <= _SLICE_BYTES:
-        return (data,)
-    return (data[start : start + _SLICE_BYTES] for start in range(0, len(data), _SLICE_BYTES))
 
 
 class SSEDecoder:
@@ -119,7 +110,6 @@ class SSEDecoder:
         """Begin a stream. `all_blocks`: return blocks without data, too, and keep comments."""
         self.error: FramingError | None = None
         """Why the decoder is dead; None while it lives."""
-        self._all_blocks = all_blocks
         self._gate = _Gate(max_line=max_line, max_frame=max_frame, all_blocks=all_blocks)
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -131,10 +121,7 @@ class SSEDecoder:
             raise self.error
         frames: list[Frame] = []
         try:
-            for piece in _slices(data):
-                region = self._gate.take(frames, piece)
-                if region:
-                    self._read(frames, region)
+            self._feed(frames, data)
         except FramingError as error:
             self._die(error, frames)
         return frames
@@ -155,22 +142,26 @@ class SSEDecoder:
         if not frames:
             raise error
 
-    def _read(self, frames: list[Frame], region: bytes) -> None:
-        """Append to `frames` those of `region`: quickly where all are strict and of one name."""
-        blocks = self._gate.blocks
-        prefix = _strict_prefix(region)
-        bodies = region[len(prefix) : -len(_BLANK)].split(_BLANK + prefix) if prefix is not None else []
-        if prefix is None or b"\n" in b"".join(bodies):
-            blocks.feed(frames, region)
-            return
-        name = prefix[len(b"event: ") : -len(b"\n" + _DATA)].decode() if prefix != _DATA else None
-        offset = blocks.offset
-        around = len(prefix) + len(_BLANK)
-        for body in bodies:
-            size = len(body) + around
-            frames.append(Frame(name, body, None, None, (), offset, size, 1, True))
+    def _feed(self, frames: list[Frame], data: bytes) -> None:
+        gate = self._gate
+        for piece in gate.slices(data):
+            plain = gate.take(piece)
+            if plain and _LF in piece:
+                gate.unread = self._read(frames, gate.unread)
+            if not (plain and gate.may_hold()):
+                gate.parse(frames)
+
+    def _read(self, frames: list[Frame], data: bytes) -> bytes:
+        """Append to `frames` the strict ones at the beginning of `data`, and return the rest."""
+        names, bodies, rest = _split(data)
+        offset = self._gate.offset
+        for name, body in zip(names, bodies, strict=True):
+            size = len(_DATA) + len(body) + len(_BLANK)
+            if name is not None:
+                size += len(b"event: ") + len(name) + len(b"\n")
+            frames.append(Frame(None if name is None else name.decode(), body, None, None, (), offset, size, 1, True))
             offset += size
-        blocks.offset = offset
+        return rest
 
 
 class SSEEventDecoder(EventDecoder):
@@ -187,106 +178,99 @@ class SSEEventDecoder(EventDecoder):
         """Begin a stream in `dialect`."""
         super().__init__(dialect, on_error=on_error)
         self._gate = _Gate(max_line=max_line, max_frame=max_frame)
-        # How the last strict block began, as the next one will most likely do, and what then stands between bodies.
-        self._prefix = _DATA
-        self._between = _BLANK + _DATA
-        # A dialect that must see every event, and once, gets them one by one.
-        self._keeps_exact = dialect.keeps_exact
-        self._strict = dialect.keeps_exact  # ... while the next byte begins a block, before damage and `[DONE]`
-        self._ready = dialect.keeps_exact  # ... and while nothing is held back
-        self._largest = min(_SLICE_BYTES, self._gate.limit)
+        self._prefix = _HEADS[OutputTextDelta]
+        """How most blocks begin, as far as we know: a guess that makes nothing but haste."""
 
     def feed(self, data: bytes) -> list[ResponseStreamEvent]:
         """Take in the next bytes of the stream, and return the events they complete. Raises as `EventDecoder.feed`."""
-        size = len(data)
-        if size > self._largest:
-            return self._run(self._feed, data)
-        prefix = self._prefix
-        if self._ready and data.startswith(prefix) and data.endswith(_BLANK):
-            # One block in one chunk, as servers send them: nothing to divide. (`find` is quicker than `in`.)
-            body = data[len(prefix) : -len(_BLANK)]
-            if body.find(b"\n") < 0 and body.find(b"\r") < 0:
+        gate = self._gate
+        held = gate.unread
+        if len(held) + len(data) <= gate.small and _CR not in data and gate.blocks.clean:
+            # Servers send an event at a time; so mostly, one block of the kind we know ends here.
+            whole = held + data if held else data
+            rest = whole.removeprefix(self._prefix)
+            body, _, after = rest.partition(b"\n")
+            if rest != whole and (after == b"\n" or (after[:1] == b"\n" and after.find(_BLANK) < 0)):
                 try:
                     event = self._exact(body)
-                except REFUSALS:
-                    return self._run(self._read, data)
-                self._gate.blocks.offset += size
+                except NOT_EXACT:
+                    return self._run(self._feed, data)
+                gate.taken += len(data)
+                gate.unread = after[1:]
                 return [event]
-        events = self._read_strict(data)
-        return self._run(self._read, data) if events is None else events
+        return self._run(self._feed, data)
 
     def _feed(self, events: list[ResponseStreamEvent], data: bytes) -> None:
-        for start in range(0, len(data), self._largest):
-            piece = data[start : start + self._largest]
-            strict = self._read_strict(piece)
-            if strict is None:
-                self._read(events, piece)
-            else:
-                events += strict
+        gate = self._gate
+        for piece in gate.slices(data):
+            plain = gate.take(piece)
+            if plain and _LF in piece:
+                gate.unread = self._read(events, gate.unread)
+            if not (plain and gate.may_hold()):
+                frames: list[Frame] = []
+                try:
+                    gate.parse(frames)
+                finally:
+                    self._decode_frames(events, frames)
 
     def _flush(self, events: list[ResponseStreamEvent]) -> None:
-        self._strict = self._ready = False
         frames: list[Frame] = []
         try:
             self._gate.flush(frames)
         finally:
             self._decode_frames(events, frames)
 
-    def _read_strict(self, data: bytes) -> list[ResponseStreamEvent] | None:
-        """Return the events `data` completes where all is strict and exact; else None, and nothing has happened."""
-        end = data.rfind(_BLANK) + len(_BLANK)
-        if end < len(_BLANK) or not self._strict or data.find(b"\r") >= 0:
-            return None
-        gate = self._gate
-        pending = gate.pending
-        region = b"".join((pending, data[:end])) if pending else data[:end]
-        if len(region) > gate.limit:
-            return None
-        prefix = self._prefix
-        if not region.startswith(prefix):
-            found = _strict_prefix(region)
-            if found is None:
-                return None
-            self._prefix = prefix = found
-            self._between = _BLANK + prefix
-        bodies = region[len(prefix) : -len(_BLANK)].split(self._between)
-        # Blocks of one name follow one another, so mostly that was all: an LF is in a body only where blocks of
-        # another form follow it. One search in the joined bodies is far quicker than one in each.
-        if b"".join(bodies).find(b"\n") >= 0:
-            mixed = _strict_bodies(region)
-            if mixed is None:
-                return None
-            bodies = mixed
-        exact = self._exact
-        try:
-            events: list[ResponseStreamEvent] = [exact(body) for body in bodies]
-        except REFUSALS:
-            return None
-        if pending or end != len(data):
-            pending[:] = data[end:]
-            self._ready = not pending
-        gate.blocks.offset += len(region)
-        return events
-
-    def _read(self, events: list[ResponseStreamEvent], data: bytes) -> None:
-        """Append to `events` those `data` completes, whatever it is."""
-        gate = self._gate
-        self._strict = self._ready = False
-        frames: list[Frame] = []
-        try:
-            region = gate.take(frames, data)
-            if region:
-                gate.blocks.feed(frames, region)
-        finally:
-            self._decode_frames(events, frames)
-        self._strict = self._keeps_exact and gate.blocks.clean and not self.done
-        self._ready = self._strict and not gate.pending
-
     def _decode_frames(self, events: list[ResponseStreamEvent], frames: list[Frame]) -> None:
         self._decode_all(events, [(frame.data, frame.offset) for frame in frames])
 
+    def _read(self, events: list[ResponseStreamEvent], data: bytes) -> bytes:
+        """Append to `events` those in the strict blocks at the beginning of `data`, and return the rest."""
+        bodies, rest = self._divide(data)
+        remaining = iter(bodies)
+        index = 0
+        while True:
+            before = len(events)
+            try:
+                events.extend(map(self._exact, remaining))  # what came before an exception stays in the list
+            except NOT_EXACT:
+                index += len(events) - before
+                try:
+                    self._decode_refused(events, bodies[index])
+                except WireError as error:
+                    # Every strict block holds one blank line, at its end.
+                    offset = self._gate.offset + len(data) - len(data.split(_BLANK, index)[-1])
+                    self._report(error.at(offset, bodies[index]))
+                index += 1
+            else:
+                return rest
 
-_HEADS: dict[type, bytes] = {cls: f"event: {cls.__struct_config__.tag}\ndata: ".encode() for cls in STANDARD_EVENTS}
+    def _divide(self, data: bytes) -> tuple[list[bytes], bytes]:
+        """Return the data of the strict blocks that `data` begins with, and what comes after them."""
+        # `bytes.split` is twice as quick as the expression, where blocks have one name; and streams are made of such,
+        # with few other blocks before and after.
+        prefix = self._prefix
+        bodies = data.split(_BLANK + prefix)
+        if len(bodies) > 1:
+            first, last = bodies[0], bodies.pop()
+            bodies[0] = b""
+            if _LF not in b"".join(bodies):
+                bodies[0] = first.removeprefix(prefix)
+                gap = b""
+                if bodies[0] == first or _LF in bodies[0]:
+                    _, bodies[:1], gap = _split(first + _BLANK)
+                if not gap:
+                    body, ended, after = last.partition(b"\n")
+                    if not ended:
+                        return bodies, prefix + last
+                    if after[:1] == b"\n" and after.find(_BLANK) < 0:
+                        bodies.append(body)
+                        return bodies, after[1:]
+                    _, more, rest = _split(prefix + last)
+                    return bodies + more, rest
+        elif (block := _BLOCKS.match(data)) and block[2] is not None:
+            self._prefix = data[: block.start(2)]
+        _, bodies, rest = _split(data)
+        return bodies, rest
 
 
 class SSEEncoder:

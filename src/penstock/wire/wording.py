@@ -6,7 +6,6 @@ have been right. A caller who has to mend a request is told more: the exact plac
 
 from __future__ import annotations
 
-import json
 import re
 import types
 from collections.abc import Sequence
@@ -18,8 +17,10 @@ from msgspec import Meta, Struct, UnsetType
 
 from penstock.wire.errors import ShapeError
 
-__all__ = ["bounded", "is_array", "is_object", "mismatch", "one_of", "shown", "type_name", "wanted"]
+__all__ = ["NO_FIT", "bounded", "is_array", "is_object", "mismatch", "one_of", "shown", "type_name", "wanted"]
 
+NO_FIT = (msgspec.ValidationError, UnicodeEncodeError)
+"""What `msgspec.convert` raises on a value of the wrong type; the second where a lone surrogate is in it."""
 SHOWN_CHARACTERS = 40
 """Longest string an error repeats; of a longer one it tells the length."""
 
@@ -62,7 +63,7 @@ def shown(value: object) -> str:
 
 def _number(value: object) -> str:
     try:
-        return json.dumps(value)
+        return _json(value)
     except ValueError:  # Python refuses to write thousands of digits
         return " " * (SHOWN_CHARACTERS + 1)
 
@@ -162,11 +163,17 @@ def _python_type(bare: Any) -> type:  # noqa: ANN401 - an annotation can be anyt
 def _fits(annotation: object, value: object) -> bool:
     try:
         msgspec.convert(value, annotation)
-    except msgspec.ValidationError:
+    except NO_FIT:
         return False
     return True
 
 
+def _json(value: object) -> str:
+    import json  # noqa: PLC0415 - rarely needed, and a part of the time to import Penstock
+
+    return json.dumps(value)
+
+
 def _step(key: str) -> str:
     """Return the last step of a path, to the value of `key`."""
-    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key)}]"
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{_json(key)}]"
