@@ -12,12 +12,14 @@ found is the same on all three.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final, cast
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from penstock.lint.damage import damaged, repeated_key
 from penstock.lint.facts import Facts, Profile, Step
@@ -38,6 +40,7 @@ from penstock.stream.states import OrderRule, ResponseState
 from penstock.wire.codec import decode_json_object, load_event, to_plain
 from penstock.wire.decoder import DONE
 from penstock.wire.errors import JSONError, ShapeError
+from penstock.wire.load import load
 from penstock.wire.sse import Frame
 from penstock.wire.wording import shown
 
@@ -91,6 +94,8 @@ class EventLinter:
         self._paths: list[str] = []
         """Where the event that is judged has the wrong shape."""
         self._told: set[tuple[str, str]] = set()
+        self._requests: deque[CreateResponse] = deque(maxlen=MAX_FINDINGS)
+        """The requests that were sent while a response was under way."""
         self._broken: tuple[Frame, Finding | None] | None = None
         profile = profile or Profile()
         # Where another document or a dialect judges, every event is looked at in its plain form.
@@ -166,9 +171,12 @@ class EventLinter:
         self._judge(cast("dict[str, object]", raw), None, None)
 
     def feed_request(self, request: CreateResponse) -> None:
-        """Take the request the next response answers, as a client sent it over the same connection."""
-        if self.facts.is_over or self.facts.events == self.facts.begun_at:
-            self._begin(self.facts.profile, request, self.facts.events)
+        """Take the request of the next response, as a client sent it over the connection that the stream came on."""
+        facts = self.facts
+        if facts.is_over or facts.events == facts.begun_at:
+            self._begin(replace(facts.profile, transport="websocket"), request, facts.events)
+        else:
+            self._requests.append(request)
 
     def finish(self) -> None:
         """Say that the stream is over."""
@@ -193,7 +201,7 @@ class EventLinter:
         if raw is None:
             return
         if frame is not None and begun is not None and self._broken is None:
-            frame = msgspec.structs.replace(frame, event=begun[0].event)
+            frame = replace(frame, event=begun[0].event)
         self._settle_broken()
         self._check_json(data, raw, offset)
         self._judge(raw, frame, offset)
@@ -260,7 +268,7 @@ class EventLinter:
         if repeated is not None:
             finding = self._finding("OR106", f"the key {shown(repeated)} stands twice", index, offset)
             if finding is not None:
-                self._keep((msgspec.structs.replace(finding, level=Level.INFO),))
+                self._keep((replace(finding, level=Level.INFO),))
 
     # From events to findings.
 
@@ -269,9 +277,11 @@ class EventLinter:
         self._roads.close()
         fields, dialect = self._reading.read(raw)
         name = raw.get("type")
-        if name == "response.created" and self.facts.is_over and self.facts.profile.transport == "websocket":
-            # The next turn of the same connection.
-            self._begin(self.facts.profile, None, self.facts.events)
+        if name == "response.create" and frame is None and self.facts.profile.transport in ("jsonl", "websocket"):
+            self._take_request(raw)
+            return
+        if name == "response.created":
+            self._take_turn()
         step = Step(self.facts.events, offset, frame, name if isinstance(name, str) else "")
         if dialect is not None:
             self._tell_dialect(dialect, step)
@@ -306,8 +316,8 @@ class EventLinter:
         delta = isinstance(event, DELTA_EVENTS)
         if not delta:
             self._roads.close()
-        if self.facts.is_over and self.facts.profile.transport == "websocket" and isinstance(event, e.ResponseCreated):
-            self._begin(self.facts.profile, None, self.facts.events)
+        if isinstance(event, e.ResponseCreated):
+            self._take_turn()
         found = len(self.findings) + self.uncounted
         step = Step(self.facts.events, offset, frame, event.event_type)
         step.event = event
@@ -322,6 +332,21 @@ class EventLinter:
                 self._roads.open(event, data, self.facts.reader, framed=frame is not None)
             else:
                 self._roads.close()
+
+    def _take_turn(self) -> None:
+        """Begin the next response of a WebSocket, where one follows another."""
+        facts = self.facts
+        if facts.is_over and facts.profile.transport == "websocket":
+            self._begin(facts.profile, self._requests.popleft() if self._requests else None, facts.events)
+
+    def _take_request(self, raw: Mapping[str, object]) -> None:
+        """Take a client's message from a recording that has both sides; it is no event."""
+        fields = {key: value for key, value in raw.items() if key != "type"}
+        try:
+            self.feed_request(load(CreateResponse, fields, tolerant=False))
+        except ShapeError:
+            # What is wrong with a request is told where requests are read.
+            self.facts.profile = replace(self.facts.profile, transport="websocket")
 
     def _judge_frame(self, frame: Frame, step: Step | None) -> None:
         for rule in self._frame_rules:
@@ -420,8 +445,8 @@ class EventLinter:
 
     def _judge_event(self, step: Step, event: e.ResponseStreamEvent) -> None:
         facts = self.facts
-        if facts.profile.resumed and facts.events == facts.begun_at and not isinstance(event, e.ResponseCreated):
-            facts.machine.state = ResponseState.IN_PROGRESS
+        if facts.profile.resumed:
+            self._take_up(event)
         step.number = event.sequence_number
         event = step.event = self._meant.in_its_place(event)
         if facts.machine.state.is_terminal:
@@ -429,7 +454,7 @@ class EventLinter:
             return
         place_rules, other_rules = self._rules_for(type(event))
         found: list[Finding] = []
-        for place_rule in place_rules:
+        for place_rule in place_rules if facts.machine.state is not ResponseState.NEW else ():
             misplaced = list(place_rule.check(step, facts))
             if misplaced and not self._meant.is_late_or_lost(event):
                 found += misplaced
@@ -468,6 +493,18 @@ class EventLinter:
             self._meant.expect(event)
         self._keep(finding for finding in found if not self._is_misshapen(finding.path))
 
+    def _take_up(self, event: e.ResponseStreamEvent) -> None:
+        """Let the facts be as the rest of a stream implies that its beginning was."""
+        facts = self.facts
+        if facts.events == facts.begun_at and not isinstance(event, e.ResponseCreated):
+            under_way = not isinstance(event, (e.ResponseInProgress, e.ResponseQueued))
+            facts.machine.state = ResponseState.IN_PROGRESS if under_way else ResponseState.CREATED
+        if isinstance(event, e.ItemEvent) and not isinstance(event, e.OutputItemAdded):
+            known = facts.item(event.output_index)
+            if known is None or known.added is None:
+                # What came of it before nobody knows.
+                facts.tear(event.output_index)
+
     def _judge_late(self, step: Step, event: e.ResponseStreamEvent) -> None:
         """Judge an event that comes after the terminal one: that one does is told once, and its content is not."""
         violation = step.violation = take_step(self.facts.machine, event, strict=True)
@@ -484,9 +521,8 @@ class EventLinter:
             return True
         if not self.facts.profile.resumed or not isinstance(event, e.ItemEvent):
             return False
-        return violation.rule in (OrderRule.ITEM_NOT_ADDED, OrderRule.PART_NOT_ADDED) and not isinstance(
-            event, (e.OutputItemAdded, e.ContentPartAdded, e.ReasoningSummaryPartAdded)
-        )
+        missed = violation.rule in (OrderRule.ITEM_NOT_ADDED, OrderRule.PART_NOT_ADDED)
+        return missed and not isinstance(event, e.OutputItemAdded) and self.facts.is_torn(event.output_index)
 
     def _is_misshapen(self, path: str) -> bool:
         """Whether what stands at a path has the wrong shape, and so cannot be anything else either."""
@@ -521,7 +557,7 @@ class EventLinter:
 
     def _finding(self, code: str, message: str, event: int | None, offset: int | None) -> Finding | None:
         rule = self._by_code.get(code)
-        return None if rule is None else msgspec.structs.replace(rule.found(message), event=event, offset=offset)
+        return None if rule is None else replace(rule.found(message), event=event, offset=offset)
 
     def _add(self, code: str, message: str, event: int | None, offset: int | None) -> None:
         finding = self._finding(code, message, event, offset)

@@ -19,6 +19,7 @@ from penstock.spec.response import Response
 from penstock.stream.fold import ItemDraft, PartDraft
 from penstock.stream.machine import StreamMachine, Violation, item_kind
 from penstock.stream.reader import ResponseReader
+from penstock.stream.states import PartState
 from penstock.wire.sse import Frame
 
 __all__ = ["Facts", "ItemFacts", "Profile", "Step"]
@@ -165,6 +166,18 @@ class Facts:
     def tear(self, output_index: int | None) -> None:
         """Let it be known that something could not be read: of an item, or of whatever is open."""
         self._torn.update(self.machine.open_items if output_index is None else (output_index,))
+
+    def is_whole(self, event: e.ContentEvent | e.SummaryEvent) -> bool:
+        """Whether the part an event added is of a kind that no deltas fill."""
+        item = self.machine.items.get(event.output_index)
+        if item is None:
+            return False
+        part = (
+            item.summary.get(event.summary_index)
+            if isinstance(event, e.SummaryEvent)
+            else item.content.get(event.content_index)
+        )
+        return part is not None and part.state is PartState.WHOLE
 
     def open_parts(self, event: e.ContentEvent | e.SummaryEvent) -> Iterator[int]:
         """Yield the places of the open parts beside which an event's own part was never heard of."""

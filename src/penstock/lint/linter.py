@@ -75,6 +75,11 @@ class Linter:
         return self._judge().findings
 
     @property
+    def more(self) -> int:
+        """How many findings there were after those that are kept."""
+        return self._judge().uncounted
+
+    @property
     def events(self) -> int:
         """How many events came."""
         return self._judge().facts.events
@@ -137,6 +142,7 @@ class Linter:
         self._is_between = False
         code = "OR110" if "UTF-8" in error.message else "OR106"
         engine = self._judge()
+        engine.facts.unread += 1
         engine.report(code, error.message, offset=None if error.offset is None else engine.base + error.offset)
 
     def _feed(self, data: bytes, *, final: bool = False) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -296,7 +296,7 @@ def _union_check(members: tuple[Any, ...]) -> _Check:
             else:
                 tagged[str(tag)] = _object_check(member)
         else:
-            leaves.append(member)
+            leaves.append(cast("object", member))
     if not (tagged or plain or lists or unknown):
         return _leaf_check(tuple(leaves), nullable=nullable)
     known = ", ".join(tagged)
@@ -391,7 +391,7 @@ def _is_one_leaf(value: object, leaf: object) -> bool:
         return (type(value) is int) or (type(value) is float and value.is_integer())
     if leaf is float:
         return type(value) in (int, float)
-    return type(value) is leaf
+    return isinstance(leaf, type) and type(value) is leaf
 
 
 def _mismatch(path: str, expected: str, value: object) -> Problem:

@@ -236,7 +236,7 @@ class AddedNotEmpty(EventRule):
     bad = Example(base="call", edits=(change("response.output_item.added", "item.arguments", '{"gate":"north"}'),))
     good = Example(base="call")
 
-    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
+    def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Look into what is added."""
         match event := step.event:
             case e.OutputItemAdded():
@@ -250,7 +250,7 @@ class AddedNotEmpty(EventRule):
                     case _:
                         pass
             case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
-                if part_text(event.part):
+                if part_text(event.part) and not facts.is_whole(event):
                     key = "refusal" if part_kind(event.part) == "refusal" else "text"
                     yield self.found("the part is added with its text", step, path=f"part.{key}")
             case _:

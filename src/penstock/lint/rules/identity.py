@@ -412,7 +412,7 @@ class ContentIndexWrong(PlaceRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the index with the next that is due."""
         event = step.event
-        if facts.profile.resumed and isinstance(event, e.ItemEvent) and facts.item(event.output_index) is None:
+        if facts.profile.resumed and isinstance(event, e.ItemEvent) and facts.is_torn(event.output_index):
             return
         match event:
             case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
