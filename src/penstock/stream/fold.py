@@ -364,13 +364,18 @@ def _with_strays(item: Item, strays: Mapping[str, object]) -> Item:
     return ExtensionItem(fields=kept) if isinstance(item, ExtensionItem) else replace(item, extra=kept)
 
 
+def _kept(extra: Any) -> dict[str, object]:  # noqa: ANN401 - what msgspec hands over
+    """Return what an object keeps beyond its type; what was only absent is not kept."""
+    return {key: value for key, value in extra.items() if value is not UNSET}
+
+
 def _plain(parts: Iterable[Content]) -> list[object]:
     """Return parts as plain JSON data."""
     plain: list[object] = []
     for part in parts:
         fields: dict[str, Any] = dict(part.fields) if isinstance(part, ExtensionContent) else {}
         if not fields:
-            fields = msgspec.to_builtins(part, enc_hook=dict)
+            fields = msgspec.to_builtins(part, enc_hook=_kept)
             fields |= fields.pop("*extra*", {})
         plain.append(fields)
     return plain

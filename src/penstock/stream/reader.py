@@ -113,6 +113,7 @@ class ResponseReader:
         """Take all of `events`; return self."""
         for event in events:
             self.feed(event)
+            del event  # it may hold the whole text, which need not be there twice while the next one is decoded
         return self
 
     @property

@@ -88,14 +88,16 @@ class Blocks:
                 self._line += piece
                 self._check(self._line, self.offset)
                 break
-            line = piece
+            line: bytes | bytearray = piece.rstrip(b"\r\n")
+            ended = len(piece) - len(line)
             if self._line:
-                line = bytes(self._line + piece)
-                self._line.clear()
-            content = line.rstrip(b"\r\n")
-            if content:
-                self._check(content, self.offset - len(line) + len(content))
-                self._take(content)
+                # A line of megabytes is copied once more, in `_take`, and that must do.
+                self._line += line
+                line, self._line = self._line, bytearray()
+            if line:
+                self._check(line, self.offset - ended)
+                self._take(line)
+                del line
             else:
                 self._end_block(frames, self.offset - (piece == b"\r\n"))
         self._after_cr = data.endswith(b"\r") or (self._after_cr and not data)
@@ -104,9 +106,9 @@ class Blocks:
     def flush(self, frames: list[Frame]) -> None:
         """Append to `frames` the block that was begun and never ended, if there is one."""
         if self._line:
-            line = bytes(self._line)
-            self._line.clear()
+            line, self._line = self._line, bytearray()
             self._take(line)
+            del line
         self._end_block(frames, self.offset, terminated=False)
         self._after_cr = False
         self.clean = True
@@ -127,7 +129,7 @@ class Blocks:
         shown = self._head or bytes(line[:SHOWN_FRAME_BYTES])
         return FramingError(message, offset=self._start, frame=shown)
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes | bytearray) -> None:
         """Process one line that is not blank (the standard's "process the field")."""
         if self._start == 0 and not self._head and line.startswith(_BOM):
             # "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present."
@@ -137,10 +139,12 @@ class Blocks:
                 self._begin_block()
                 return
         if not self._head:
-            self._head = line[:SHOWN_FRAME_BYTES]
-        name, _, value = line.partition(b":")
-        if value.startswith(b" "):
-            value = value[1:]
+            self._head = bytes(line[:SHOWN_FRAME_BYTES])
+        colon = line.find(b":")
+        name = bytes(line[:colon] if colon >= 0 else line)
+        value = b""
+        if colon >= 0:
+            value = bytes(memoryview(line)[colon + 1 + line.startswith(b" ", colon + 1) :])
         if name == b"data":
             self._data.append(value)
         elif name == b"event":
