@@ -1,0 +1,5 @@
+"""The Responses API as it is spoken: any dialect, in order or not, read as the specification means it."""
+
+from penstock.upstream.responses.api import Responses, ResponsesTranslation
+
+__all__ = ["Responses", "ResponsesTranslation"]
