@@ -4,8 +4,9 @@
 from bench.rows import reading
 from bench.rows import writing
 from bench.rows import folding
+from bench.rows import judging
 from bench.rows import growth
 from bench.rows import adapters
 from bench.rows import start
 
-__all__ = ["adapters", "folding", "growth", "reading", "start", "writing"]
+__all__ = ["adapters", "folding", "growth", "judging", "reading", "start", "writing"]

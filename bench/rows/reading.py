@@ -125,19 +125,21 @@ def _against_msgspec(chunked: Callable[[int], list[bytes]], scale: Scale) -> Fig
     return _per_event(times, len(bodies))
 
 
-for _name, _how, _chunked in (
-    ("whole", "in one piece", _whole),
-    ("64k", "in chunks of 64 KiB", partial(_in_chunks, _CHUNK)),
-    ("4k", "in chunks of 4 KiB", partial(_in_chunks, 4 * _KIB)),
-    ("odd", "cut at random, 1 to 8,191 bytes", partial(_oddly, 8191)),
-    ("one", "an event a chunk", _one_event),
-    ("half", "as many chunks, each ending within an event", _half_an_event),
+# The last two tell what a chunk costs, whatever is in it: a few calls and looks at its bytes, which one event alone has
+# to bear. No demand is made there.
+for _name, _how, _chunked, _most in (
+    ("whole", "in one piece", _whole, 2),
+    ("64k", "in chunks of 64 KiB", partial(_in_chunks, _CHUNK), 2),
+    ("4k", "in chunks of 4 KiB", partial(_in_chunks, 4 * _KIB), 2),
+    ("odd", "cut at random, 1 to 8,191 bytes", partial(_oddly, 8191), 2),
+    ("one", "an event a chunk", _one_event, None),
+    ("half", "as many chunks, each ending within an event", _half_an_event, None),
 ):
     row(
         f"read-{_name}",
         work=f"SSE bytes -> typed events, {_how}",
         against="raw `msgspec` decode of the same JSON into the same Structs",
-        at_most=2,
+        at_most=_most,
     )(partial(_against_msgspec, _chunked))
 
 
