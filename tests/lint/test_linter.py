@@ -101,10 +101,10 @@ def test_a_byte_order_mark_is_no_fault() -> None:
 def test_the_format_is_told_by_the_content() -> None:
     for write, expected in ((sse, Format.SSE), (lines, Format.JSONL), (dumps, Format.DOCUMENT)):
         linter = Linter()
-        assert linter.format is None
+        before = linter.format
         linter.feed(write(base_events("text")))
         linter.finish()
-        assert linter.format is expected
+        assert (before, linter.format) == (None, expected)
         assert linter.events == 11
 
 

@@ -37,7 +37,10 @@ LOGPROB = LogProb(token="a", logprob=-0.5, bytes=[97], top_logprobs=[])
 LONG: dict[str, list[o.Output]] = {
     "text": [o.Text(f" word {number}") for number in range(12)],
     "quotes": [o.Text(piece) for piece in ['"', '":', '{"a":', '\\":', "\\", 'say "no": ', "é", "\u2028"] * 2],
-    "reasoning": [o.Reasoning(f"r{number}") for number in range(6)] + [o.ReasoningSummary(f"s{n}") for n in range(6)],
+    "reasoning": [
+        *(o.Reasoning(f"r{number}") for number in range(6)),
+        *(o.ReasoningSummary(f"s{number}") for number in range(6)),
+    ],
     "refusal": [o.Refusal(f"no{number}") for number in range(6)],
     "calls": [
         o.FunctionCall("f", call_id="a"),
