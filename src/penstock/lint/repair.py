@@ -116,7 +116,7 @@ class Repairer:
         self._is_verbatim = type(self._dialect) is Dialect
         self._is_clean = False
         self._held = b""
-        self._hot_name = ""
+        self._hot_name: str = ""
         self._hot_prefix = b"event: "
         self._hot_keys: int = 0
 
