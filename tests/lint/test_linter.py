@@ -10,15 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import penstock
 from penstock.lint.engine import MAX_FINDINGS
-from penstock.lint.examples import Events, base_events
+from penstock.lint.examples import Events, base_events, written
+from penstock.lint.facts import Facts, Profile
 from penstock.lint.findings import Finding, Level
 from penstock.lint.linter import Linter, lint
+from penstock.lint.rule import FrameRule
 from penstock.lint.rules import ALL_RULES
 from penstock.lint.select import UnknownRule, rule_by_code, selected_rules
 from penstock.spec.request import CreateResponse
+from penstock.spec.response import ErrorPayload
+from penstock.stream import output as o
 from penstock.wire.codec import decode_object, encode_plain, load_event
 from penstock.wire.formats import Format
+from penstock.wire.sse import SSEDecoder
 from tests.lint.mutations import DONE, MUTATIONS, dumps, frame, sse, streams
 from tests.openapi import json_objects, json_values
 from tests.stream.strategies import events as any_events
@@ -106,6 +112,39 @@ def test_the_format_is_told_by_the_content() -> None:
         linter.finish()
         assert (before, linter.format) == (None, expected)
         assert linter.events == 11
+
+
+def test_before_the_format_is_told_nothing_is_judged() -> None:
+    linter = Linter()
+    assert linter.feed(b"da") == []
+    assert (linter.format, linter.findings, linter.events, linter.more) == (None, [], 0, 0)
+    linter.feed(b"ta: {}\n\n")
+    assert linter.format is Format.SSE
+    assert linter.events == 1
+
+
+def test_damage_that_only_the_end_tells_is_a_finding() -> None:
+    assert codes(lint(b"event: \xff")) == ["OR110"]
+    assert codes(lint(b"{")) == ["OR106"]
+
+
+def test_damaged_frames_are_told_once_whatever_is_wrong_with_them() -> None:
+    events = base_events("text")
+    whole = [frame(event) for event in events]
+    for damage, code in (
+        (b"data: \xff{\n\n", "OR110"),
+        (b"data: \xff\ndata: {}\n\n", "OR110"),
+        (b"data: {\n\n", "OR106"),
+        (b"data: {}{}\n\n", "OR106"),
+        (b"data: {}\ndata: {\n\n", "OR106"),
+    ):
+        found = lint(b"".join([*whole[:5], damage, *whole[6:], DONE]))
+        assert [(f.code, f.event) for f in found] == [(code, 5)]
+        assert lint(b"".join([*whole[:5], damage, *whole[6:], DONE]), ignore=[code]) == []
+    twice = whole[5].replace(b'"delta":', b'"delta":"a","delta":')
+    data = b"".join([*whole[:5], twice, *whole[6:], DONE])
+    assert [(f.code, f.level) for f in lint(data)] == [("OR106", Level.INFO)]
+    assert lint(data, ignore=["OR106"]) == []
 
 
 def test_a_finding_arises_with_its_event() -> None:
@@ -496,6 +535,118 @@ def test_every_response_of_a_websocket_is_judged() -> None:
     assert [(f.code, f.event) for f in found] == [("OR309", 20)]
 
 
+def test_two_calls_never_share_a_call_id() -> None:
+    events = base_events("two_calls")
+    for event in events:
+        if "item" in event:
+            event["item"]["call_id"] = "call_1"
+        for item in event.get("response", {}).get("output", []):
+            item["call_id"] = "call_1"
+    assert [(f.code, f.event, f.related) for f in lint(events)] == [("OR408", 3, 2)]
+
+
+def test_what_was_lost_of_several_items_is_told_once() -> None:
+    events = base_events("two_calls")
+    events[2]["type"] = "response.output_item.begun"
+    found = lint(events)
+    assert (found[0].code, found[0].event) == ("OR205", 2)
+    events = base_events("two_calls")
+    events[2], events[3] = events[3], events[2]
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    assert [(f.code, f.event) for f in lint(events)] == [("OR406", 2)]
+
+
+def test_an_item_that_comes_with_its_content_at_once_is_told_once_a_level() -> None:
+    events = base_events("reasoning")
+    at_once = [
+        event
+        for event in events
+        if event["type"].split(".")[1]
+        not in ("content_part", "output_text", "reasoning", "reasoning_summary_part", "reasoning_summary_text")
+    ]
+    for number, event in enumerate(at_once):
+        event["sequence_number"] = number
+    assert [(f.code, f.path) for f in lint(at_once)] == [
+        ("OR314", "item.content[0]"),
+        ("OR314", "item.content[0]"),
+    ]
+    del at_once[3]["item"]["content"]
+    del at_once[-1]["response"]["output"][0]["content"]
+    assert [(f.code, f.path) for f in lint(at_once)] == [
+        ("OR314", "item.summary[0]"),
+        ("OR314", "item.content[0]"),
+    ]
+
+
+def numbered(events: Events) -> Events:
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    return events
+
+
+def test_an_item_that_was_never_added_is_told_once_though_others_were() -> None:
+    events = base_events("two_calls")
+    del events[2]
+    assert [(f.code, f.event) for f in lint(numbered(events))] == [("OR406", 2)]
+
+
+def test_output_of_a_response_that_waits_is_told_once() -> None:
+    events = base_events("text", queued=True)
+    late = events.pop(2)
+    assert late["type"] == "response.in_progress"
+    assert [(f.code, f.event) for f in lint(numbered(list(events)))] == [("OR302", 2)]
+    events.insert(4, late)
+    assert [(f.code, f.event) for f in lint(numbered(events))] == [("OR302", 2)]
+
+
+def test_all_that_comes_after_the_end_of_a_part_is_told_once() -> None:
+    events = base_events("text")
+    events[8:8] = [dict(events[4]), dict(events[5])]
+    assert [(f.code, f.event) for f in lint(numbered(events))] == [("OR306", 8)]
+
+
+def test_parts_that_all_have_one_index_are_told_once() -> None:
+    events = written(
+        [o.Text("a"), o.NewPart(), o.Text("b"), o.NewPart(), o.Text("c"), o.Usage(input_tokens=1, output_tokens=1)]
+    )
+    for event in events:
+        if "content_index" in event:
+            event["content_index"] = 0
+    assert [(f.code, f.event) for f in lint(events)] == [("OR407", 7)]
+
+
+def test_a_call_whose_arguments_come_with_its_end_is_told_once() -> None:
+    events = base_events("call")
+    del events[3:6]
+    assert [(f.code, f.path) for f in lint(numbered(events))] == [("OR314", "item.arguments")]
+
+
+def test_reasoning_that_is_added_with_its_summary() -> None:
+    events = base_events("reasoning")
+    events[2]["item"]["summary"] = [{"type": "summary_text", "text": "Looked at the gate."}]
+    assert [(f.code, f.path) for f in lint(events)] == [("OR504", "item.summary")]
+
+
+def test_what_a_failed_response_keeps_is_its_servers_affair() -> None:
+    events = written(
+        [
+            o.Text("a"),
+            o.NewMessage(),
+            o.Text("b"),
+            o.Failure(ErrorPayload(type="server_error", code=None, message="", param=None)),
+        ]
+    )
+    del events[-1]["response"]["output"][1]
+    assert lint(events) == []
+    events[-1]["response"]["output"] *= 3
+    assert codes(lint(events)) == ["OR603"]
+
+
+def test_the_package_is_the_function() -> None:
+    assert penstock.lint(sse(BROKEN), select=["OR501"]) == lint(sse(BROKEN), select=["OR501"])
+
+
 def test_responses_are_not_mixed_on_a_websocket() -> None:
     first, second = turn(1), turn(2)
     mixed = [*first[:5], second[0], *first[5:]]
@@ -541,6 +692,14 @@ def test_the_sentinel_is_not_for_websockets() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- levels
+
+
+def test_a_rule_that_looks_at_nothing_finds_nothing() -> None:
+    class Nothing(FrameRule):
+        """Looks at nothing."""
+
+    assert list(Nothing().end(Facts(Profile(), None))) == []
+    assert list(Nothing().frame(SSEDecoder().feed(frame({"type": "x"}))[0], None, Facts(Profile(), None))) == []
 
 
 def test_levels_follow_the_key_words() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.lint.engine import EventLinter
-from penstock.lint.examples import base_events, written
+from penstock.lint.examples import written
 from penstock.lint.facts import Profile
 from penstock.lint.findings import Finding
 from penstock.lint.linter import Linter
@@ -140,9 +140,11 @@ def test_a_frame_a_chunk_is_judged_like_all_in_one(damage: list[int]) -> None:
 
 
 def test_lines_take_the_same_roads() -> None:
-    events = base_events("text")
-    linter = EventLinter(profile=Profile(transport="jsonl"))
-    linter.feed_lines([Line(dumps(event), 0) for event in events])
-    linter.finish()
-    assert linter.findings == []
-    assert linter.facts.events == len(events)
+    events = written([*LONG["text"], o.Usage(input_tokens=1, output_tokens=1)])
+    for cut in (len(events), 9):
+        linter = EventLinter(profile=Profile(transport="jsonl"))
+        linter.feed_lines([Line(dumps(event), 0) for event in events[:cut]])
+        linter.feed_lines([Line(dumps(event), 0) for event in events[cut:]])
+        linter.finish()
+        assert linter.findings == []
+        assert linter.facts.events == len(events)

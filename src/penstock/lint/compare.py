@@ -101,7 +101,7 @@ def differences_from_draft(item: Item, draft: ItemDraft) -> Iterator[tuple[str, 
         case FunctionCallItem():
             told = call_arguments(draft)
             if told and item.arguments not in told:
-                yield ".arguments", f"the call's arguments {where_texts_differ(told[0], item.arguments)}"
+                yield ".arguments", f"the call's arguments text {where_texts_differ(told[0], item.arguments)}"
         case MessageItem():
             yield from _differing_parts(".content", item.content, draft.content)
         case ReasoningItem():
@@ -185,7 +185,7 @@ def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:
                 if was != now:
                     yield f".{name}", f"the call's {name} is {now!r}, its done event said {was!r}"
             if item.arguments != done.arguments:
-                yield ".arguments", f"the call's arguments {_where(done.arguments, item.arguments, _DONE)}"
+                yield ".arguments", f"the call's arguments text {_where(done.arguments, item.arguments, _DONE)}"
         case MessageItem(), MessageItem():
             if item.role != done.role:
                 yield ".role", f"the message's role is {item.role!r}, its done event said {done.role!r}"

@@ -229,32 +229,29 @@ class EventLinter:
                 for raw in damage.several:
                     self._judge(raw, None, offset)
                 return None
-            finding = None
-            if damage.not_utf8 is not None:
-                self.facts.lose()
-                self.facts.unnumbered += 1
-            elif frame is None or frame.terminated:
-                finding = self._finding("OR106", error.message, index, offset)
-            if frame is not None:
+            finding = None if damage.not_utf8 is not None else self._finding("OR106", error.message, index, offset)
+            if frame is not None and damage.not_utf8 is None:
                 # It may be the first half of an event; the next frame tells.
                 self._broken = (frame, finding)
-            elif finding is not None:
-                self._lost(finding)
+            else:
+                self._lose(finding)
             return None
 
-    def _lost(self, finding: Finding) -> None:
-        """Report what could not be read."""
-        self._keep((finding,))
+    def _lose(self, finding: Finding | None) -> None:
+        """Report what could not be read, where that was not done already."""
+        if finding is not None:
+            self._keep((finding,))
         self.facts.lose()
         self.facts.unnumbered += 1
 
     def _settle_broken(self) -> None:
         """Report a frame that could have been the first half of an event, and was not."""
         if self._broken is not None:
-            _, finding = self._broken
+            frame, finding = self._broken
             self._broken = None
-            if finding is not None:
-                self._lost(finding)
+            # A frame without its end was cut short with the stream, which the end tells.
+            if frame.terminated:
+                self._lose(finding)
 
     def _check_json(self, data: bytes, raw: dict[str, object], offset: int) -> None:
         index = self.facts.events
@@ -267,8 +264,7 @@ class EventLinter:
         repeated = repeated_key(data)
         if repeated is not None:
             finding = self._finding("OR106", f"the key {shown(repeated)} stands twice", index, offset)
-            if finding is not None:
-                self._keep((replace(finding, level=Level.INFO),))
+            self._keep(() if finding is None else (replace(finding, level=Level.INFO),))
 
     # From events to findings.
 
@@ -313,8 +309,7 @@ class EventLinter:
 
     def _judge_exact(self, event: e.StandardEvent, data: bytes, frame: Frame | None, offset: int) -> None:
         """Judge an event that is exactly as specified."""
-        delta = isinstance(event, DELTA_EVENTS)
-        if not delta:
+        if not isinstance(event, DELTA_EVENTS):
             self._roads.close()
         if isinstance(event, e.ResponseCreated):
             self._take_turn()
@@ -327,7 +322,7 @@ class EventLinter:
             self._judge_frame(frame, step)
         self._judge_event(step, event)
         self.facts.take(step)
-        if delta:
+        if isinstance(event, DELTA_EVENTS):
             if step.violation is None and len(self.findings) + self.uncounted == found and step.event is event:
                 self._roads.open(event, data, self.facts.reader, framed=frame is not None)
             else:
@@ -487,6 +482,7 @@ class EventLinter:
         if codes & _CONTENT_RULES:
             found = [finding for finding in found if finding.code not in _HIDDEN_BY_CONTENT]
         if "OR602" in codes:
+            assert isinstance(event, e.ResponseEvent)
             found = [finding for finding in found if finding.code not in _HIDDEN_BY_STATUS]
             self._meant.settled(event)
         elif codes & {"OR501", "OR314"}:

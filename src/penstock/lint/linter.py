@@ -23,6 +23,7 @@ __all__ = ["Linter", "lint"]
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b"\n\n"
+_FIRST_BYTES = 64
 _TEXT_NAME = "response.output_text.delta"
 _TEXT_HEAD = f"event: {_TEXT_NAME}\ndata: ".encode()
 
@@ -72,17 +73,17 @@ class Linter:
     @property
     def findings(self) -> list[Finding]:
         """All findings so far, in the order they arose."""
-        return self._judge().findings
+        return [] if self._engine is None else self._engine.findings
 
     @property
     def more(self) -> int:
         """How many findings there were after those that are kept."""
-        return self._judge().uncounted
+        return 0 if self._engine is None else self._engine.uncounted
 
     @property
     def events(self) -> int:
         """How many events came."""
-        return self._judge().facts.events
+        return 0 if self._engine is None else self._engine.facts.events
 
     @property
     def format(self) -> Format | None:
@@ -106,7 +107,7 @@ class Linter:
                 self._is_between = self._format is Format.SSE and data.endswith(_BLANK) and b"\r" not in data
             except FramingError as error:
                 self._die(error)
-        return self._judge().findings[before:]
+        return self.findings[before:]
 
     def feed_event(self, event: ResponseStreamEvent | Mapping[str, object]) -> list[Finding]:
         """Take the next event: typed, or a plain JSON object."""
@@ -148,23 +149,23 @@ class Linter:
     def _feed(self, data: bytes, *, final: bool = False) -> None:
         if self._format is None:
             self._pending += data
-            self._format = detect_format(bytes(self._pending), final=final)
+            # What is waited for is never more than the first line, so after the first bytes only its end is news.
+            if final or len(self._pending) <= _FIRST_BYTES or b"\n" in data or b"\r" in data:
+                self._format = detect_format(bytes(self._pending), final=final)
             if self._format is None:
                 self._check_size()
                 return
             data = bytes(self._pending)
             self._pending.clear()
-        match self._format:
-            case Format.SSE:
-                engine = self._judge("sse")
-                engine.feed_frames(self._sse.feed(data))
-                if self._sse.error is not None:
-                    raise self._sse.error
-            case Format.JSONL:
-                self._feed_lines(data)
-            case Format.DOCUMENT:
-                self._pending += data
-                self._check_size()
+        if self._format is Format.SSE:
+            self._judge("sse").feed_frames(self._sse.feed(data))
+            if self._sse.error is not None:
+                raise self._sse.error
+        elif self._format is Format.JSONL:
+            self._feed_lines(data)
+        else:
+            self._pending += data
+            self._check_size()
 
     def _feed_lines(self, data: bytes, *, final: bool = False) -> None:
         engine = self._judge("jsonl")
@@ -193,15 +194,12 @@ class Linter:
     def _flush(self) -> None:
         if self._format is None and self._pending:
             self._feed(b"", final=True)
-        match self._format:
-            case Format.SSE:
-                self._judge().feed_frames(self._sse.flush())
-            case Format.JSONL:
-                self._feed_lines(b"", final=True)
-            case Format.DOCUMENT:
-                self._feed_document(bytes(self._pending))
-            case None:
-                pass
+        if self._format is Format.SSE:
+            self._judge().feed_frames(self._sse.flush())
+        elif self._format is Format.JSONL:
+            self._feed_lines(b"", final=True)
+        elif self._format is Format.DOCUMENT:
+            self._feed_document(bytes(self._pending))
 
     def _feed_document(self, data: bytes) -> None:
         """Judge an array of events; any other document is one event, or none."""

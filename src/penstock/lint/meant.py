@@ -137,7 +137,8 @@ class Meant:
                 return _at_item(event, facts.item_ids[event.item_id])
             case e.OutputItemDone() if code == "OR406":
                 return _at_item(event, facts.item_ids[event.item.id])
-            case e.ContentEvent() | e.SummaryEvent():
+            case _:
+                assert isinstance(event, (e.ContentEvent, e.SummaryEvent))
                 is_summary, index = _part_of(event)
                 if isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded)):
                     due = self.due(event)
@@ -146,8 +147,6 @@ class Meant:
                     facts.tear(event.output_index)
                 self._parts[is_summary, event.output_index, index] = due
                 return _at_part(event, due)
-            case _:
-                return event
 
     # What is out of order.
 
@@ -269,11 +268,9 @@ class Meant:
             case _:
                 return event
 
-    def settled(self, event: e.ResponseStreamEvent) -> None:
+    def settled(self, event: e.ResponseEvent) -> None:
         """Take note of a lifecycle event whose snapshot tells another status: what state there is, the rest shows."""
         machine = self._facts.machine
-        if not isinstance(event, e.ResponseEvent):
-            return
         if event.response.status in ("queued", "in_progress"):
             machine.state = ResponseState.CREATED if not machine.items else ResponseState.IN_PROGRESS
         elif not event.is_terminal:

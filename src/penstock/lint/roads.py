@@ -113,7 +113,7 @@ class Roads:
         if self._roads:
             self._roads.clear()
 
-    def open(self, event: e.StandardEvent, data: bytes, reader: ResponseReader, *, framed: bool) -> None:
+    def open(self, event: e.DeltaEvent, data: bytes, reader: ResponseReader, *, framed: bool) -> None:
         """Remember where a faultless delta, decoded from `data`, went; `framed`: it was in a frame of its name."""
         if getattr(event, "logprobs", None):
             return
@@ -122,10 +122,8 @@ class Roads:
                 buffer = reader.draft(event.output_index).arguments
             case e.ReasoningSummaryTextDelta():
                 buffer = reader.draft(event.output_index).summary[event.summary_index].streamed
-            case e.OutputTextDelta() | e.RefusalDelta() | e.ReasoningDelta():
-                buffer = reader.draft(event.output_index).content[event.content_index].streamed
             case _:
-                return
+                buffer = reader.draft(event.output_index).content[event.content_index].streamed
         self._roads[_SAME[event.__class__](event)] = _Road(
             buffer.append, _keys(data), event, event.event_type if framed else None
         )

@@ -7,6 +7,7 @@ its documentation page is made from that, and its examples are its tests. Rules 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -67,29 +68,29 @@ class Rule:
 
     def end(self, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - for those that override it
         """Yield what can be told only when the stream is over."""
-        yield from ()
+        return iter(())
 
 
-class EventRule(Rule):
+class EventRule(Rule, ABC):
     """A rule about typed events. `events` are the classes it wants to see; a subclass of one is seen, too."""
 
     events: ClassVar[tuple[type[e.Event], ...]]
 
+    @abstractmethod
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Yield what is wrong with `step`, a typed event, given the facts before it."""
-        raise NotImplementedError
 
 
 class PlaceRule(EventRule):
     """A rule about where in the output an event belongs: asked first, since a wrong place is wrong for all others."""
 
 
-class NumberRule(Rule):
+class NumberRule(Rule, ABC):
     """A rule about `sequence_number`: asked only of an event whose number is not the one that is due."""
 
+    @abstractmethod
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Yield what is wrong with the number of `step`, a typed event."""
-        raise NotImplementedError
 
 
 class FrameRule(Rule):
@@ -97,7 +98,7 @@ class FrameRule(Rule):
 
     def frame(self, frame: Frame, step: Step | None, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002
         """Yield what is wrong with a frame; `step` is the event it holds, None where it holds none."""
-        yield from ()
+        return iter(())
 
 
 class ShapeRule(Rule):

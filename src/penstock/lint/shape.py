@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -137,7 +137,7 @@ def problems(cls: type[SpecObject], value: object, path: str = "") -> Iterator[P
 
 @cache
 def _object_check(cls: type[SpecObject]) -> _Check:
-    hints = get_type_hints(cls, include_extras=True)
+    hints = get_type_hints(cls)
     fields = [
         (
             field.encode_name,
@@ -149,9 +149,7 @@ def _object_check(cls: type[SpecObject]) -> _Check:
     ]
 
     def check(value: object, path: str) -> Iterator[Problem]:
-        if not is_object(value):
-            yield _mismatch(path, "an object", value)
-            return
+        assert is_object(value)
         for key, required, field_check in fields:
             at = f"{path}.{key}" if path else key
             if key in value:
@@ -251,15 +249,15 @@ def _enumerated(check: _Check, allowed: tuple[str, ...]) -> _Check:
 
 def _check(annotation: object) -> _Check:
     origin = get_origin(annotation)
-    if origin is Annotated:
-        return _check(get_args(annotation)[0])
     if origin in (Union, UnionType):
         return _union_check(get_args(annotation))
     if origin is list:
         return _list_check(_check(get_args(annotation)[0]))
-    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
-        return _union_check((annotation,))
-    return _leaf_check((annotation,))
+    return _union_check((annotation,)) if _is_object(annotation) else _leaf_check((annotation,))
+
+
+def _is_object(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, SpecObject)
 
 
 def _list_check(element: _Check) -> _Check:
@@ -372,7 +370,8 @@ def _names(leaves: list[object]) -> list[str]:
             names.append("a string")
         elif get_origin(leaf) is dict or leaf is dict:
             names.append("an object")
-        elif isinstance(leaf, type):
+        else:
+            assert isinstance(leaf, type)
             names.append(_NUMBER_NAMES.get(leaf, leaf.__name__))
     return names
 

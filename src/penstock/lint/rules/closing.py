@@ -9,7 +9,7 @@ from penstock.lint.compare import adds_parts, differences_from_done, differences
 from penstock.lint.examples import Example, change, drop, truncate
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
-from penstock.lint.rule import EventRule, GrammarRule
+from penstock.lint.rule import EventRule, GrammarRule, Rule
 from penstock.spec import events as e
 from penstock.spec.items import Item, MessageItem
 from penstock.spec.response import Response, ResponseUsage
@@ -31,13 +31,12 @@ _STATUS_OF = {
 }
 
 
-class TerminalAbsent(EventRule):
+class TerminalAbsent(Rule):
     """The stream ends in the middle."""
 
     code = "OR601"
     name = "terminal-absent"
     level = Level.ERROR
-    events = ()
     section = "State Machine events"
     sentence = "when a response changes status from in_progress to completed, a response.completed event is triggered."
     what = (
@@ -45,9 +44,8 @@ class TerminalAbsent(EventRule):
         "`response.failed`."
     )
     why = (
-        "Without it no client tested knows that the answer is not whole: the official SDKs, the AI SDK, LangChain "
-        "and Codex "
-        "raise, wait for ever, or take a cut answer for a finished one."
+        "Without it no client tested knows that the answer is not whole: the official SDKs, the AI SDK, LangChain and "
+        "Codex raise, wait for ever, or take a cut answer for a finished one."
     )
     mend = "An `error` event and `response.failed` are put at the end: it was cut short."
     bad = Example(base="text", edits=(truncate(_COMPLETED),))
@@ -85,8 +83,7 @@ class StatusDiffersFromEvent(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
         """Compare the status with the event."""
         event = step.event
-        if not isinstance(event, e.ResponseEvent):
-            return
+        assert isinstance(event, e.ResponseEvent)
         wanted = _STATUS_OF[type(event)]
         if event.response.status not in wanted and "status" not in event.response.extra:
             yield self.found(
@@ -110,8 +107,7 @@ class OutputDiffersFromStream(EventRule):
     )
     why = (
         "Fourteen of seventeen clients tested take the final answer from here: with an empty or other `output` they "
-        "return "
-        "no text and no calls, after having shown them."
+        "return no text and no calls, after having shown them."
     )
     mend = "The output is made of the streamed items."
     bad = Example(base="text", edits=(change(_COMPLETED, "response.output", []),))
@@ -133,15 +129,13 @@ class OutputDiffersFromStream(EventRule):
 def _output_differences(response: Response, facts: Facts, *, failed: bool) -> Iterator[tuple[str, str, int | None]]:
     told = response.output
     places = sorted(facts.items)
-    if len(told) != len(places):
-        if failed and len(told) < len(places):
-            # What a failed response keeps of its output is the server's affair.
-            return
-        yield "", f"the output has {len(told)} items, {len(places)} were streamed", None
+    if failed and len(told) < len(places):
+        # What a failed response keeps of its output is the server's affair.
         return
-    for index, place in enumerate(places):
+    if len(told) != len(places):
+        yield "", f"the output has {len(told)} items, {len(places)} were streamed", None
+    for item, (index, place) in zip(told, enumerate(places), strict=False):
         known = facts.items[place]
-        item = told[index]
         at = f"[{index}]"
         kind = item_kind(item)
         kinds = {known.kind} if known.done is None else {known.kind, item_kind(known.done)}
@@ -210,8 +204,7 @@ class ItemStatusWrong(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:  # noqa: ARG002 - the event tells all
         """Compare the status with the event."""
         event = step.event
-        if not isinstance(event, (e.OutputItemAdded, e.OutputItemDone)):
-            return
+        assert isinstance(event, (e.OutputItemAdded, e.OutputItemDone))
         item = event.item
         status = item.status
         if not isinstance(status, str) or "status" in item.extra:
@@ -234,9 +227,8 @@ class IncompleteItemNotLast(EventRule):
     events = (e.OutputItemAdded, e.ResponseCompleted)
     section = _STATES
     sentence = (
-        "If an item ends in a terminal state, it MUST be the last item emitted, and the containing response also "
-        "MUST be in "
-        "an incomplete state."
+        "If an item ends in a terminal state, it MUST be the last item emitted, and the containing response also MUST "
+        "be in an incomplete state."
     )
     what = "An item that is `incomplete` is the last, and its response is incomplete."
     why = (
@@ -302,8 +294,8 @@ class FailedWithoutError(EventRule):
         "`completed_at` that is not before `created_at`; one that is under way has none of the three."
     )
     why = (
-        "Users are told that something failed and never what; LangChain takes the reason of an incomplete answer "
-        "from here."
+        "Users are told that something failed and never what; LangChain takes the reason of an incomplete answer from "
+        "here."
     )
     mend = "The error is taken from the `error` event; what does not belong is left out."
     bad = Example(base="failed", edits=(change("response.failed", "response.error", None),))
@@ -312,8 +304,7 @@ class FailedWithoutError(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Look for what has to be there, and for what must not."""
         event = step.event
-        if not isinstance(event, e.ResponseEvent):
-            return
+        assert isinstance(event, e.ResponseEvent)
         response = event.response
         for name, is_wanted in _TOLD_AT_END[type(event)].items():
             value = getattr(response, name)

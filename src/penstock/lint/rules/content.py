@@ -84,14 +84,14 @@ class DoneDiffersFromDeltas(EventRule):
                 part = facts.part(event)
                 told = part_texts(part) if part is not None else []
                 said, path = event.text, "text"
-            case e.RefusalDone():
+            case _:
+                assert isinstance(event, e.RefusalDone)
                 part = facts.part(event)
                 told = part_texts(part) if part is not None else []
                 said, path = event.refusal, "refusal"
-            case _:
-                return
         if any(told) and said not in told:
-            yield self.found(f"the {path} {where_texts_differ(told[0], said)}", step, path=path)
+            what = "arguments text" if path == "arguments" else path
+            yield self.found(f"the {what} {where_texts_differ(told[0], said)}", step, path=path)
         elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
             part = facts.part(event)
             if part is not None and part.logprobs and event.logprobs and event.logprobs != part.logprobs:
@@ -210,10 +210,10 @@ def _changed(item: Item, added: Item) -> tuple[str, str] | None:
     kinds = item_kind(added), item_kind(item)
     if kinds[0] != kinds[1] and is_known_kind(kinds[0]) and is_known_kind(kinds[1]):
         return "type", f"the item was added as {kinds[0]!r} and is done as {kinds[1]!r}"
-    if isinstance(item, MessageItem) and isinstance(added, MessageItem) and item.role != added.role:
-        known = ENUMERATIONS[MessageItem, "role"]
-        if item.role in known and added.role in known:
-            return "role", f"the message was added with the role {added.role!r} and is done with {item.role!r}"
+    roles = {told.role for told in (added, item) if isinstance(told, MessageItem)}
+    # A role there is not was told of already.
+    if len(roles) > 1 and roles <= set(ENUMERATIONS[MessageItem, "role"]):
+        return "role", f"the message was added with another role than it is done with: {' and '.join(sorted(roles))}"
     return None
 
 
@@ -229,8 +229,7 @@ class AddedNotEmpty(EventRule):
     what = "An item or a part is added with zero values, not with the content that its deltas will bring."
     why = (
         "Clients put the deltas behind what was added: the text or the arguments are there twice. pydantic-ai, "
-        "LiteLLM and "
-        "the official OpenAI helper for Python lose such a call altogether."
+        "LiteLLM and the official OpenAI helper for Python lose such a call altogether."
     )
     mend = "What was added comes as a delta."
     bad = Example(base="call", edits=(change("response.output_item.added", "item.arguments", '{"gate":"north"}'),))
@@ -249,12 +248,11 @@ class AddedNotEmpty(EventRule):
                         yield self.found("the reasoning is added with its summary", step, path="item.summary")
                     case _:
                         pass
-            case e.ContentPartAdded() | e.ReasoningSummaryPartAdded():
+            case _:
+                assert isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded))
                 if part_text(event.part) and not facts.is_whole(event):
                     key = "refusal" if part_kind(event.part) == "refusal" else "text"
                     yield self.found("the part is added with its text", step, path=f"part.{key}")
-            case _:
-                pass
 
 
 class ArgumentsNotJSON(EventRule):

@@ -27,8 +27,8 @@ class EventFieldDiffers(FrameRule):
     sentence = _MATCH
     what = "The SSE `event` field equals the `type` of the body."
     why = (
-        "Clients that dispatch on the field (any `EventSource` in a browser) take the event for another one, or "
-        "never see it."
+        "Clients that dispatch on the field (any `EventSource` in a browser) take the event for another one, or never "
+        "see it."
     )
     mend = "The field is written from the type."
     bad = Example(base="text", framing=lambda data: data.replace(_DELTA, b"event: response.text.delta\n", 1))
@@ -191,8 +191,8 @@ class EventSplitOrMerged(FrameRule):
     sentence = _JSON
     what = "One frame is one event, with one `data` line, and a blank line ends it."
     why = (
-        "Many clients read line by line: of an event on two lines, or of two events in one frame, they parse half "
-        "and raise."
+        "Many clients read line by line: of an event on two lines, or of two events in one frame, they parse half and "
+        "raise."
     )
     mend = "Each event is written as a frame of its own."
     bad = Example(
@@ -217,9 +217,8 @@ class EventSplitOrMerged(FrameRule):
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Tell of the last frame, where nothing else is missing at the end."""
         frame, step = self._unended
-        if frame is None or facts.terminal_at is None:
-            return
-        if frame.data == DONE or (facts.profile.dialect == "openai" and step is not None):
+        is_last = frame is not None and (frame.data == DONE or (facts.profile.dialect == "openai" and step is not None))
+        if is_last and facts.terminal_at is not None:
             yield self.found("the stream ends before the blank line that ends its last event", step)
 
 
@@ -275,8 +274,7 @@ class InvalidUTF8(FrameRule):
     what = "The bytes are UTF-8, and no escape is a lone surrogate."
     why = (
         "Some clients raise, others put a replacement character in: an emoji cut between two deltas is lost, since "
-        "half of a "
-        "surrogate pair is no character."
+        "half of a surrogate pair is no character."
     )
     mend = "Halves that meet in the next delta are joined; what stays alone becomes U+FFFD."
     bad = Example(base="extension", framing=lambda data: data.replace(b'"phase":"open"', b'"phase":"\xff"', 1))

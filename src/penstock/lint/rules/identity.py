@@ -227,8 +227,7 @@ class ItemIdChanges(EventRule):
     what = "An item has one id, in every event about it and in the terminal `output`."
     why = (
         "The AI SDK and the official OpenAI helpers look items up by id: a delta to another id is dropped or raises, "
-        "and "
-        "calls in the terminal response do not match those that were streamed."
+        "and calls in the terminal response do not match those that were streamed."
     )
     mend = "The id of `output_item.added` is used throughout."
     bad = Example(base="text", edits=(change(_TEXT_DELTA, "item_id", "msg_other"),))
@@ -246,22 +245,16 @@ class ItemIdChanges(EventRule):
             said, path = event.item.id, "item.id"
         else:
             said, path = getattr(event, "item_id", ""), "item_id"
-        other = facts.item_ids.get(said)
-        if (
-            said == known.id
-            or said in known.ids
-            or "item_id" in event.extra
-            or "id" in getattr(event, "item", event).extra
-        ):
+        is_absent = "item_id" in event.extra or "id" in getattr(event, "item", event).extra
+        if said == known.id or said in known.ids or is_absent:
             return
-        if other is None or isinstance(event, e.OutputItemDone) or facts.items[other].done is not None:
-            known.ids.add(said)
-            yield self.found(
-                f"output[{event.output_index}] has the id {known.id!r}, not {said!r}",
-                step,
-                path=path,
-                related=known.added_at,
-            )
+        known.ids.add(said)
+        yield self.found(
+            f"output[{event.output_index}] has the id {known.id!r}, not {said!r}",
+            step,
+            path=path,
+            related=known.added_at,
+        )
 
 
 class ItemIdShared(EventRule):
@@ -291,8 +284,7 @@ class ItemIdShared(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Look for the id among the items that are known."""
         event = step.event
-        if not isinstance(event, e.OutputItemAdded):
-            return
+        assert isinstance(event, e.OutputItemAdded)
         other = facts.item_ids.get(event.item.id) if event.item.id else None
         if other is not None and other != event.output_index and not facts.items[other].ids:
             yield self.found(
@@ -315,8 +307,7 @@ class OutputIndexWrong(PlaceRule):
     what = "`output_index` is an item's place in `output`: 0, 1, 2 ... in order of addition, never shared."
     why = (
         "LangChain, LiteLLM and the official OpenAI helpers put the pieces of two items with one index together: of "
-        "two "
-        "parallel calls one has the arguments of both, the other none."
+        "two parallel calls one has the arguments of both, the other none."
     )
     mend = "Items are counted anew, in order of addition."
     bad = Example(
@@ -349,7 +340,8 @@ class OutputIndexWrong(PlaceRule):
                     path="output_index",
                     related=facts.items[owner].added_at,
                 )
-        elif isinstance(event, (e.ContentEvent, e.SummaryEvent, e.ArgumentsEvent)):
+        else:
+            assert isinstance(event, (e.ContentEvent, e.SummaryEvent, e.ArgumentsEvent))
             owner = facts.item_ids.get(event.item_id) if event.item_id else None
             known = facts.item(event.output_index)
             if owner is None or owner == event.output_index or (known is not None and known.id == event.item_id):
@@ -425,10 +417,9 @@ class ContentIndexWrong(PlaceRule):
                 known = parts.get(index)
                 if index != due and (known is None or known.done is not None):
                     yield self.found(f"{name} {index} where {due} is due", step, path=name)
-            case e.ContentEvent() | e.SummaryEvent():
-                yield from self._check_content(step, event, facts)
             case _:
-                pass
+                assert isinstance(event, (e.ContentEvent, e.SummaryEvent))
+                yield from self._check_content(step, event, facts)
 
     def _check_content(self, step: Step, event: e.ContentEvent | e.SummaryEvent, facts: Facts) -> Iterator[Finding]:
         place = next(facts.open_parts(event), None)

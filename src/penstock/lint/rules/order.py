@@ -39,8 +39,8 @@ class CreatedNotFirst(GrammarRule):
     )
     what = "The first event of a stream is `response.created`, and there is one."
     why = (
-        "Clients make their response object from it. The official OpenAI helpers for Python and Node raise "
-        "(`expected 'response.created' event, got ...`) when the first event is another."
+        "Clients make their response object from it. The official OpenAI helpers for Python and Node raise (`expected "
+        "'response.created' event, got ...`) when the first event is another."
     )
     mend = "A `response.created` is put first; a second one is left out."
     bad = Example(base="text", edits=(drop("response.created"),))
@@ -102,8 +102,7 @@ class ItemNotAdded(GrammarRule):
     what = "The first event of an item is its `response.output_item.added`, and there is one."
     why = (
         "The AI SDK, LangChain and the official OpenAI helpers keep text by the item it belongs to: without the item "
-        "they "
-        "raise (`text part msg_... not found`) or drop the text."
+        "they raise (`text part msg_... not found`) or drop the text."
     )
     mend = "The missing event is put in, with what is known of the item; a second one is left out."
     bad = Example(base="call", edits=(drop(_ITEM_ADDED),))
@@ -122,8 +121,7 @@ class PartNotAdded(GrammarRule):
     what = "A part's `content_part.added` (or `reasoning_summary_part.added`) comes before its deltas, once."
     why = (
         "The official OpenAI helpers for Python and Node raise (`missing content at index 0`) on a delta to a part "
-        "that "
-        "was not added: the whole stream is lost to the user."
+        "that was not added: the whole stream is lost to the user."
     )
     mend = "The missing event is put in before the first delta; a second one is left out."
     bad = Example(base="text", edits=(drop(_PART_ADDED),))
@@ -246,8 +244,7 @@ class WrongContentForPart(GrammarRule):
     sentence = "Such content MUST be backed by a content part."
     what = (
         "Text goes to `output_text` parts, refusals to `refusal` parts, raw reasoning to the parts of a reasoning "
-        "item, "
-        "arguments to function calls."
+        "item, arguments to function calls."
     )
     why = "A typed client has no place for it: the official helpers raise, others drop it."
     mend = "The content is put into a part of its own kind."
@@ -335,8 +332,8 @@ class ContentWithoutDelta(EventRule):
     sentence = "All streamable objects must follow this delta event pattern."
     what = "Content that is there when a part, a call or an item is done was streamed in deltas."
     why = (
-        "Clients show deltas. Text that is first told when it is done appears at once at the end, or never: LangChain, "
-        "LiteLLM and the official OpenAI helper for Python lose a call whose arguments had no delta."
+        "Clients show deltas. Text that is first told when it is done appears at once at the end, or never: "
+        "LangChain, LiteLLM and the official OpenAI helper for Python lose a call whose arguments had no delta."
     )
     mend = "The content is sent as a delta before the done event."
     bad = Example(base="call", edits=(drop_all("response.function_call_arguments.delta"),))
@@ -358,10 +355,9 @@ class ContentWithoutDelta(EventRule):
                 if text and part is not None and not part.streamed and not part_text(part.added):
                     path = "refusal" if isinstance(event, e.RefusalDone) else "text"
                     yield self.found("the text was never streamed", step, path=path)
-            case e.OutputItemDone():
-                yield from self._check_item(step, event, facts)
             case _:
-                pass
+                assert isinstance(event, e.OutputItemDone)
+                yield from self._check_item(step, event, facts)
 
     def _check_item(self, step: Step, event: e.OutputItemDone, facts: Facts) -> Iterator[Finding]:
         """Look for whole parts, and whole arguments, that no event told of before."""

@@ -246,8 +246,8 @@ class EchoDiffers(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare every parameter the request set; one finding a parameter."""
         event, request = step.event, facts.request
-        if request is None or not isinstance(event, e.ResponseEvent):
-            return
+        assert request is not None
+        assert isinstance(event, e.ResponseEvent)
         response = event.response
         wanted = new_response(id="", created_at=0, model="", request=request)
         for name in _ECHOED:

@@ -27,8 +27,7 @@ class RequiredFieldAbsent(ShapeRule):
     what = "Every key the schema requires is there: of events, responses, items, parts, usage and errors."
     why = (
         "Typed clients raise, or read nothing. pydantic-ai and the AI SDK refuse text parts without `annotations`, "
-        "the AI "
-        "SDK items without `status`, Codex and seven others reasoning without `summary`."
+        "the AI SDK items without `status`, Codex and seven others reasoning without `summary`."
     )
     mend = "The key is put in with its zero value."
     bad = Example(base="text", edits=(remove(_COMPLETED, "response.truncation"),))
