@@ -8,12 +8,15 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-# What must be covered to the last branch. A package that does not exist yet does no harm.
-CORE  := spec stream wire lint upstream
+# What must be covered to the last branch.
+CORE  := spec stream wire upstream
+# What is on its way there: younger than its tests. A branch that is lost again fails.
+YOUNG := lint
+YOUNG_PERCENT := 96
 comma := ,
 empty :=
 space := $(empty) $(empty)
-CORE_FILES := $(subst $(space),$(comma),$(CORE:%=src/penstock/%/*))
+files  = $(subst $(space),$(comma),$(1:%=src/penstock/%/*))
 
 # What is type-checked, as far as it exists.
 TYPED := $(wildcard src tests tools bench)
@@ -37,7 +40,9 @@ test: $(VENV)/.group-test ## run the tests; every branch of the core must be rea
 	@echo "Coverage of all packages:"
 	@$(BIN)/coverage report --fail-under=0
 	@echo "Coverage of the core, of which nothing may be missed:"
-	@$(BIN)/coverage report --include='$(CORE_FILES)' --fail-under=100
+	@$(BIN)/coverage report --include='$(call files,$(CORE))' --fail-under=100
+	@echo "Coverage of what is to be covered as well:"
+	@$(BIN)/coverage report --include='$(call files,$(YOUNG))' --fail-under=$(YOUNG_PERCENT)
 
 # One target a check, so that `make --keep-going lint` reports on all of them.
 lint: lint-style lint-format lint-mypy lint-pyright lint-imports lint-docs ## style, format, types, import direction, generated docs

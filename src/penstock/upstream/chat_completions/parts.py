@@ -7,6 +7,7 @@ from penstock.spec.content import Annotation, ExtensionAnnotation, LogProb, TopL
 from penstock.stream.fold import whole_text
 from penstock.stream.output import Usage
 from penstock.upstream.chat_completions.chunks import TokenLogProb, as_integer, as_object, as_text
+from penstock.wire.wording import is_array, is_object
 
 
 def readable_text(detail: JsonObject) -> str:
@@ -20,15 +21,13 @@ def kept(fields: JsonObject) -> Extra:
 
 
 def _whole(value: object) -> object:
-    match value:
-        case str():
-            return whole_text(value)
-        case list():
-            return [_whole(entry) for entry in value]
-        case dict():
-            return {whole_text(key): _whole(entry) for key, entry in value.items()}
-        case _:
-            return value
+    if isinstance(value, str):
+        return whole_text(value)
+    if is_array(value):
+        return [_whole(entry) for entry in value]
+    if is_object(value):
+        return {whole_text(key): _whole(entry) for key, entry in value.items()}
+    return value
 
 
 def annotation(value: JsonObject) -> Annotation:

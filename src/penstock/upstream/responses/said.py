@@ -34,6 +34,7 @@ class Said:
         self._current: int | None = None
         self._part: tuple[bool, int] | None = None
         self._whole: set[int] = set()
+        self._awaited: set[int] = set()
         self._error: ErrorPayload | None = None
 
     def read(self, events: Iterable[e.ResponseStreamEvent]) -> list[o.Output]:
@@ -101,6 +102,7 @@ class Said:
                 yield o.FunctionCall(item.name, call_id=item.call_id, key=self._key(event.output_index))
             case _:
                 self._whole.add(event.output_index)
+                self._awaited.add(event.output_index)
 
     def _begin(self, output_index: int, item: Item) -> None:
         self._current, self._part = output_index, None
@@ -136,6 +138,7 @@ class Said:
     def _done(self, event: e.OutputItemDone) -> Iterator[o.Output]:
         index, item = event.output_index, event.item
         if index in self._whole:
+            self._awaited.discard(index)
             yield o.ReadyItem(item)
         elif item.status == "incomplete":
             # It stays open: the end of the stream tells that it was cut.
@@ -155,6 +158,9 @@ class Said:
 
     def _end(self, event: e.ResponseEvent) -> Iterator[o.Output]:
         response = event.response
+        for index in sorted(self._awaited):
+            # A failed stream does not finish what is open; what there is of it is in the response.
+            yield o.ReadyItem(response.output[index])
         if response.usage is not None:
             yield _usage(response.usage)
         if isinstance(event, e.ResponseFailed):
