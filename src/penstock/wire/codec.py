@@ -143,7 +143,8 @@ def _decode_slowly(data: bytes | str) -> object:
         raise JSONError(_TOO_DEEP_TO_READ) from None
     except json.JSONDecodeError as error:
         # msgspec's word on damaged JSON is about bytes, json's about characters; one of them is enough.
-        raise JSONError(f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}") from None
+        reason = error.msg.removesuffix(" at")
+        raise JSONError(f"not JSON: {reason[:1].lower()}{reason[1:]} at character {error.pos}") from None
     except ValueError:  # the digits Python is willing to read are limited, to spare it the time
         raise JSONError("not JSON we can read: a number has too many digits") from None
     return value
