@@ -24,6 +24,7 @@ __all__ = ["Linter", "lint"]
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b"\n\n"
 _FIRST_BYTES = 64
+_SLICE_BYTES = 64 * 1024
 _TEXT_NAME = "response.output_text.delta"
 _TEXT_HEAD = f"event: {_TEXT_NAME}\ndata: ".encode()
 
@@ -158,9 +159,12 @@ class Linter:
             data = bytes(self._pending)
             self._pending.clear()
         if self._format is Format.SSE:
-            self._judge("sse").feed_frames(self._sse.feed(data))
-            if self._sse.error is not None:
-                raise self._sse.error
+            engine = self._judge("sse")
+            # In slices, so that the frames of one are judged while they are warm.
+            for start in range(0, len(data), _SLICE_BYTES):
+                engine.feed_frames(self._sse.feed(data[start : start + _SLICE_BYTES]))
+                if self._sse.error is not None:
+                    raise self._sse.error
         elif self._format is Format.JSONL:
             self._feed_lines(data)
         else:

@@ -24,6 +24,7 @@ from penstock.stream.states import OrderRule, ResponseState
 __all__ = ["Meant"]
 
 _AFTER_DONE: Final = (OrderRule.DELTA_AFTER_DONE, OrderRule.DONE_TWICE)
+_MOST_MISSED: Final = 8
 _CONTENT_DONE: Final = (
     "response.output_text.done",
     "response.refusal.done",
@@ -130,8 +131,7 @@ class Meant:
                     return replace(event, output_index=facts.next_index)
                 self._items[index] = index
                 self._undue.add(index)
-                # An item that was left out may still be heard of.
-                self._owed |= {("item", missed) for missed in range(facts.next_index, min(index, facts.next_index + 8))}
+                self._miss(index)
                 return event
             case e.ContentEvent() | e.SummaryEvent() | e.ArgumentsEvent() if code == "OR406":
                 return _at_item(event, facts.item_ids[event.item_id])
@@ -147,6 +147,11 @@ class Meant:
                     facts.tear(event.output_index)
                 self._parts[is_summary, event.output_index, index] = due
                 return _at_part(event, due)
+
+    def _miss(self, index: int) -> None:
+        """Take note that an item comes before others: those that were left out may still be heard of."""
+        due = self._facts.next_index
+        self._owed |= {("item", missed) for missed in range(due, min(index, due + _MOST_MISSED))}
 
     # What is out of order.
 
@@ -201,6 +206,8 @@ class Meant:
             if machine.state in (ResponseState.WAITING, ResponseState.QUEUED):
                 machine.state = ResponseState.CREATED
             return None
+        if isinstance(event, e.OutputItemAdded):
+            self._miss(event.output_index)
         if isinstance(event, (e.ResponseInProgress, e.ResponseQueued, e.OutputItemAdded)):
             take_step(machine, event)
             if not isinstance(event, e.ResponseQueued):

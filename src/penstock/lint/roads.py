@@ -32,13 +32,13 @@ DELTA_EVENTS: Final = (
 
 _NOT_EXACT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode: Final = msgspec.json.Encoder().encode
-# What a delta must tell, besides its number, its text and its padding, to be like one before it.
-_SAME: Final[Mapping[type, Callable[[Any], Any]]] = {
-    e.OutputTextDelta: attrgetter("__class__", "item_id", "content_index", "output_index", "response_id"),
-    e.RefusalDelta: attrgetter("__class__", "item_id", "content_index", "output_index", "response_id"),
-    e.ReasoningDelta: attrgetter("__class__", "item_id", "content_index", "output_index", "response_id"),
-    e.ReasoningSummaryTextDelta: attrgetter("__class__", "item_id", "summary_index", "output_index", "response_id"),
-    e.FunctionCallArgumentsDelta: attrgetter("__class__", "item_id", "output_index", "response_id"),
+# What a delta must tell, besides its number, its text and its padding, to go where one before it went.
+_PLACE: Final[Mapping[type, Callable[[Any], Any]]] = {
+    e.OutputTextDelta: attrgetter("__class__", "item_id", "content_index", "output_index"),
+    e.RefusalDelta: attrgetter("__class__", "item_id", "content_index", "output_index"),
+    e.ReasoningDelta: attrgetter("__class__", "item_id", "content_index", "output_index"),
+    e.ReasoningSummaryTextDelta: attrgetter("__class__", "item_id", "summary_index", "output_index"),
+    e.FunctionCallArgumentsDelta: attrgetter("__class__", "item_id", "output_index"),
 }
 
 
@@ -86,17 +86,20 @@ def is_plain_frame(frame: Frame | Line, name: str) -> bool:
 
 
 class _Road:
-    """One place deltas go to: a part, or the arguments of a call."""
+    """One place deltas go to, a part or the arguments of a call, and what else each of them has.
 
-    __slots__ = ("append", "has_logprobs", "has_padding", "is_padded", "keys", "name")
+    Beside what every delta has there are three keys it may have. As long as it has as many keys as the first, and as
+    far as it is told here the same ones, it has the same.
+    """
 
-    def __init__(self, append: Callable[[str], object], keys: int, event: e.StandardEvent, name: str | None) -> None:
+    __slots__ = ("append", "has_logprobs", "has_padding", "keys", "name")
+
+    def __init__(self, append: Callable[[str], object], keys: int, event: e.DeltaEvent, name: str | None) -> None:
         self.append = append
         self.keys = keys
         self.name = name  # of the frame; None where there is none but the line itself
-        self.has_logprobs = isinstance(event, e.OutputTextDelta)
-        self.has_padding = not isinstance(event, e.RefusalDelta)
-        self.is_padded = getattr(event, "obfuscation", UNSET) is not UNSET
+        self.has_logprobs = event.logprobs is not UNSET if isinstance(event, e.OutputTextDelta) else None
+        self.has_padding = None if isinstance(event, e.RefusalDelta) else event.obfuscation is not UNSET
 
 
 class Roads:
@@ -124,7 +127,7 @@ class Roads:
                 buffer = reader.draft(event.output_index).summary[event.summary_index].streamed
             case _:
                 buffer = reader.draft(event.output_index).content[event.content_index].streamed
-        self._roads[_SAME[event.__class__](event)] = _Road(
+        self._roads[_PLACE[event.__class__](event)] = _Road(
             buffer.append, _keys(data), event, event.event_type if framed else None
         )
 
@@ -132,47 +135,66 @@ class Roads:
         """Take `frames` from `at` on, as long as each differs from one before it in its number and its text only.
 
         Nothing else can be wrong with such a delta. Return the index of the first that was not taken. This is one loop,
-        since most of most streams goes through it.
+        and a long one, since most of most streams goes through it.
         """
         roads, number = self._roads, facts.last_number
         if not roads or number is None:
             return at
-        begin, last = at, facts.last_event
-        exact, same_of = EventCodec.exact, _SAME.get
+        begun, last = number, facts.last_event
+        exact = EventCodec.exact
+        cls: type | None = None
+        place_of: Callable[[Any], Any] = _PLACE[e.OutputTextDelta]
+        place: object = None
+        append: Callable[[str], object] = str
+        keys = 0
+        name: str | None = None
+        has_padding: bool | None = None
+        has_logprobs: bool | None = None
+        ahead: Iterator[Frame | Line] = islice(frames, at, None)
         try:
-            ahead: Iterator[Frame | Line] = islice(frames, at, None)
             for frame in ahead:
                 data = frame.data
                 event: Any = exact(data)
-                same = same_of(event.__class__)
-                road = roads.get(same(event)) if same is not None else None
+                if event.__class__ is not cls:
+                    cls = event.__class__
+                    if cls not in _PLACE:
+                        break
+                    place_of = _PLACE[cls]
+                here = place_of(event)
+                if here != place:
+                    road = roads.get(here)
+                    if road is None:
+                        break
+                    place = here
+                    append, keys, name = road.append, road.keys, road.name
+                    has_padding, has_logprobs = road.has_padding, road.has_logprobs
+                delta = event.delta
                 if (
-                    road is None
-                    or event.sequence_number != number + 1
-                    or not event.delta
-                    or (data.count(b'":') != road.keys and _keys(data) != road.keys)
-                    or (road.has_padding and (event.obfuscation is not UNSET) is not road.is_padded)
-                    or (road.has_logprobs and event.logprobs)
+                    event.sequence_number != number + 1
+                    or not delta
+                    or (data.count(b'":') != keys and _keys(data) != keys)
+                    or (has_padding is not None and (event.obfuscation is not UNSET) is not has_padding)
                     or (
-                        road.name is not None
+                        has_logprobs is not None
+                        and (event.logprobs or (event.logprobs is not UNSET) is not has_logprobs)
+                    )
+                    or (
+                        name is not None
                         and (
-                            frame.event != road.name
-                            or frame.data_lines != 1
-                            or frame.id is not None
-                            or not frame.terminated
+                            frame.event != name or frame.data_lines != 1 or frame.id is not None or not frame.terminated
                         )
                     )
                 ):
                     break
-                road.append(event.delta)
+                append(delta)
                 last = event
                 number += 1
-                at += 1
         except _NOT_EXACT:
             pass
-        if at > begin:
-            facts.events += at - begin
-            facts.numbered += at - begin
+        taken = number - begun
+        if taken:
+            facts.events += taken
+            facts.numbered += taken
             facts.unnumbered = 0
             facts.last_number, facts.last_event = number, last
-        return at
+        return at + taken

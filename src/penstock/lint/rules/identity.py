@@ -221,7 +221,7 @@ class ItemIdChanges(EventRule):
     code = "OR404"
     name = "item-id-changes"
     level = Level.ERROR
-    events = (e.ItemEvent, e.ResponseEvent)
+    events = (e.OutputItemDone, e.ContentEvent, e.SummaryEvent, e.ArgumentsEvent)
     section = _ITEM_FIELDS
     sentence = _UNIQUE_ID
     what = "An item has one id, in every event about it and in the terminal `output`."
@@ -236,17 +236,16 @@ class ItemIdChanges(EventRule):
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the id with the item's own."""
         event = step.event
-        if isinstance(event, (e.OutputItemAdded, e.ResponseEvent)) or not isinstance(event, e.ItemEvent):
-            return
-        known = facts.item(event.output_index)
-        if known is None or not known.id or known.is_doubtful:
-            return
         if isinstance(event, e.OutputItemDone):
             said, path = event.item.id, "item.id"
         else:
-            said, path = getattr(event, "item_id", ""), "item_id"
+            assert isinstance(event, (e.ContentEvent, e.SummaryEvent, e.ArgumentsEvent))
+            said, path = event.item_id, "item_id"
+        known = facts.item(event.output_index)
+        if known is None or said == known.id or not known.id or known.is_doubtful:
+            return
         is_absent = "item_id" in event.extra or "id" in getattr(event, "item", event).extra
-        if said == known.id or said in known.ids or is_absent:
+        if said in known.ids or is_absent:
             return
         known.ids.add(said)
         yield self.found(
