@@ -15,9 +15,8 @@ MESSAGE = """\
 the stream is not valid:
 
 error OR305 part-not-added
-  response.output_text.delta is not possible now: output[0].content[0] is
-  absent. Open: output[0]. Possible for output[0].content[0]:
-  response.content_part.added.
+  response.output_text.delta comes for output[0].content[0], which was never
+  added
   at event 3 (response.output_text.delta), byte 1668
   | {"type":"response.output_text.delta","sequence_number":3,"output_index":0...
   |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^

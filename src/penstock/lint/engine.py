@@ -475,7 +475,7 @@ class EventLinter:
             if not codes & _PLACE_RULES and not self._is_excused(violation, event):
                 grammar = self._by_grammar.get(violation.rule)
                 if grammar is not None:
-                    found.insert(0, grammar.found(str(violation), step))
+                    found.insert(0, grammar.found(grammar.words(violation), step))
             step.event = self._meant.step(event, violation)
             if step.event is not None:
                 facts.reader.take(step.event)
@@ -509,7 +509,7 @@ class EventLinter:
         self._meant.is_after_end = True
         grammar = self._by_grammar.get(violation.rule)
         if grammar is not None:
-            self._keep((grammar.found(str(violation), step),))
+            self._keep((grammar.found(grammar.words(violation), step),))
 
     def _is_excused(self, violation: Violation, event: e.ResponseStreamEvent) -> bool:
         """Whether a step is only out of order because of what was told before, or what was not asked for again."""

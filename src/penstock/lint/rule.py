@@ -16,6 +16,7 @@ from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
 from penstock.lint.shape import Kind
 from penstock.spec import events as e
+from penstock.stream.machine import Violation
 from penstock.stream.states import OrderRule
 from penstock.wire.sse import Frame
 
@@ -113,7 +114,11 @@ class DialectRule(Rule):
     tells: ClassVar[str]
 
 
-class GrammarRule(Rule):
-    """A rule that the tables of `penstock.stream.states` hold: this class only names and explains it."""
+class GrammarRule(Rule, ABC):
+    """A rule that the tables of `penstock.stream.states` hold: this class names it, explains it, puts it in words."""
 
     breaks: ClassVar[OrderRule]
+
+    @abstractmethod
+    def words(self, violation: Violation) -> str:
+        """Return what a step breaks, in words."""

@@ -13,7 +13,7 @@ from penstock.lint.rule import EventRule, GrammarRule, Rule
 from penstock.spec import events as e
 from penstock.spec.items import Item, MessageItem
 from penstock.spec.response import Response, ResponseUsage
-from penstock.stream.machine import SHOWN_PLACES, item_kind
+from penstock.stream.machine import SHOWN_PLACES, Violation, item_kind
 from penstock.stream.states import OrderRule
 
 _STATES = "Items are state machines"
@@ -273,6 +273,10 @@ class ErrorNotFollowedByFailed(GrammarRule):
     mend = "`response.failed` is put at the end, with the error."
     bad = Example(base="failed", edits=(drop("response.failed"),))
     good = Example(base="failed")
+
+    def words(self, violation: Violation) -> str:
+        """Say what came instead."""
+        return f"{violation.event_type} comes after an error event, where only response.failed can"
 
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Ask for the event that has to follow."""

@@ -12,7 +12,9 @@ from penstock.lint.rule import EventRule, GrammarRule
 from penstock.spec import events as e
 from penstock.spec.items import FunctionCallItem, MessageItem, ReasoningItem
 from penstock.stream.fold import part_text
+from penstock.stream.machine import Violation
 from penstock.stream.states import OrderRule
+from penstock.wire.wording import shown
 
 _STREAMABLE = "Items are streamable"
 _STATES = "Items are state machines"
@@ -24,6 +26,13 @@ _ITEM_DONE = "response.output_item.done"
 _PART_ADDED = "response.content_part.added"
 _PART_DONE = "response.content_part.done"
 _COMPLETED = "response.completed"
+
+
+def _added_words(violation: Violation) -> str:
+    """Say that an item or a part was never added, or is added again."""
+    if violation.state.startswith("absent"):
+        return f"{violation.event_type} comes for {violation.place}, which was never added"
+    return f"{violation.place} is added a second time"
 
 
 class CreatedNotFirst(GrammarRule):
@@ -45,6 +54,12 @@ class CreatedNotFirst(GrammarRule):
     mend = "A `response.created` is put first; a second one is left out."
     bad = Example(base="text", edits=(drop("response.created"),))
     good = Example(base="text")
+
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        if violation.event_type == "response.created":
+            return "response.created comes a second time"
+        return f"the first event is {shown(violation.event_type)}, not response.created"
 
 
 class LifecycleOutOfOrder(GrammarRule):
@@ -68,6 +83,11 @@ class LifecycleOutOfOrder(GrammarRule):
     bad = Example(base="text", edits=(repeat("response.in_progress"),))
     good = Example(base="text", queued=True)
 
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        possible = ", ".join(violation.allowed)
+        return f"{violation.event_type} comes while the response is {violation.state}; possible is: {possible}"
+
 
 class EventAfterTerminal(GrammarRule):
     """Something follows the end."""
@@ -89,6 +109,10 @@ class EventAfterTerminal(GrammarRule):
     bad = Example(base="text", edits=(insert_after(_COMPLETED, {"type": "acme:trace_event", "latency_ms": 34}),))
     good = Example(base="extension")
 
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        return f"{shown(violation.event_type)} comes after the response is {violation.state}"
+
 
 class ItemNotAdded(GrammarRule):
     """An item is heard of before it was added, or added again."""
@@ -108,6 +132,10 @@ class ItemNotAdded(GrammarRule):
     bad = Example(base="call", edits=(drop(_ITEM_ADDED),))
     good = Example(base="call")
 
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        return _added_words(violation)
+
 
 class PartNotAdded(GrammarRule):
     """A part is heard of before it was added, or added again."""
@@ -126,6 +154,10 @@ class PartNotAdded(GrammarRule):
     mend = "The missing event is put in before the first delta; a second one is left out."
     bad = Example(base="text", edits=(drop(_PART_ADDED),))
     good = Example(base="text")
+
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        return _added_words(violation)
 
 
 class DeltaAfterDone(GrammarRule):
@@ -160,6 +192,11 @@ class DeltaAfterDone(GrammarRule):
     )
     good = Example(base="text")
 
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        what = "whose content is done" if violation.state.startswith("open") else "which is done"
+        return f"{violation.event_type} comes for {violation.place}, {what}"
+
 
 class ContentDoneAbsent(GrammarRule):
     """A part, or a call, is closed while its content is not."""
@@ -179,6 +216,12 @@ class ContentDoneAbsent(GrammarRule):
     bad = Example(base="text", edits=(drop("response.output_text.done"),))
     good = Example(base="text")
 
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        # Of a part that takes whatever comes nobody knows what its content was.
+        missing = next((name for name in violation.allowed if name.endswith(".done")), "its content's done event")
+        return f"{violation.event_type} closes {violation.place}, and {missing} has not come"
+
 
 class PartDoneAbsent(GrammarRule):
     """An item is closed while a part of it is open."""
@@ -194,6 +237,11 @@ class PartDoneAbsent(GrammarRule):
     mend = "The missing event is put in before the item's."
     bad = Example(base="text", edits=(drop(_PART_DONE),))
     good = Example(base="text")
+
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        parts = [place for place in violation.open_places if place.startswith(f"{violation.place}.")]
+        return f"{violation.event_type} closes {violation.place} while open: {', '.join(parts)}"
 
 
 class ItemDoneAbsent(GrammarRule):
@@ -214,6 +262,10 @@ class ItemDoneAbsent(GrammarRule):
     bad = Example(base="text", edits=(drop(_ITEM_DONE),))
     good = Example(base="text")
 
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        return f"{violation.event_type} comes while open: {', '.join(violation.open_places)}"
+
 
 class DoneTwice(GrammarRule):
     """Something is done a second time."""
@@ -231,6 +283,10 @@ class DoneTwice(GrammarRule):
     mend = "The second event is left out."
     bad = Example(base="text", edits=(repeat("response.output_text.done"),))
     good = Example(base="text")
+
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        return f"{violation.event_type} comes a second time for {violation.place}"
 
 
 class WrongContentForPart(GrammarRule):
@@ -253,6 +309,11 @@ class WrongContentForPart(GrammarRule):
         edits=(change(_PART_ADDED, "part", {"type": "refusal", "refusal": ""}),),
     )
     good = Example(base="refusal")
+
+    def words(self, violation: Violation) -> str:
+        """Say which event came, where, and why it cannot."""
+        kind = violation.state.rpartition("(")[2].removesuffix(")")
+        return f"{violation.event_type} comes for {violation.place}, which is of the type {kind}"
 
 
 class ItemDoneOutOfOrder(EventRule):
