@@ -20,6 +20,7 @@ from penstock.spec.response import Response
 from penstock.spec.tools import FunctionToolParam
 from penstock.stream import output as o
 from penstock.stream.emitters import ListStreamEmitter
+from penstock.stream.fold import part_text
 from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.relay import Relay
@@ -257,6 +258,55 @@ def test_a_failure_says_why() -> None:
     outputs = read(sse([*events[:-2], events[-1]]))
     assert isinstance(outputs[-1], o.Failure)
     assert (outputs[-1].error.code, outputs[-1].error.message) == ("pump_broken", "The pump broke.")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "acme:thing", "id": "x_1", "status": "in_progress", "own": [1]},
+        {"type": "compaction", "id": "cmp_1", "encrypted_content": "gAAA", "status": "in_progress"},
+    ],
+    ids=lambda item: item["type"],
+)
+@pytest.mark.parametrize("more", ["came", None], ids=["told at the end", "not told"])
+def test_an_item_that_is_open_when_the_reply_fails_is_said_as_far_as_it_came(
+    item: dict[str, Any], more: str | None
+) -> None:
+    events = base_events("failed")
+    added = {"type": "response.output_item.added", "sequence_number": 2, "output_index": 0, "item": item}
+    failed = events[-1]
+    failed["response"]["output"] = [{**item, "more": more}] if more else []
+    outputs = read(sse([*events[:2], added, failed]))
+    assert [type(output) for output in outputs] == [o.ReadyItem, o.Failure]
+    assert isinstance(outputs[0], o.ReadyItem)
+    plain: Any = to_plain(outputs[0].item)
+    assert plain["id"] == item["id"]
+    assert plain.get("more") == more
+    response = said(outputs)
+    assert (response.status, len(response.output)) == ("failed", 1)
+
+
+def test_what_came_of_a_message_that_only_a_whole_item_can_say_is_not_lost_with_the_reply() -> None:
+    item: dict[str, Any] = {"type": "message", "id": "msg_1", "role": "user", "status": "in_progress", "content": []}
+    place = {"output_index": 0, "item_id": "msg_1", "content_index": 0, "sequence_number": 0}
+    part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+    events = base_events("failed")
+    failed = events[-1]
+    failed["response"]["output"] = []
+    outputs = read(
+        sse(
+            [
+                *events[:2],
+                {"type": "response.output_item.added", "sequence_number": 2, "output_index": 0, "item": item},
+                {"type": "response.content_part.added", "part": part, **place},
+                {"type": "response.output_text.delta", "delta": "Who goes", "logprobs": [], **place},
+                failed,
+            ]
+        )
+    )
+    (message,) = said(outputs).output
+    assert isinstance(message, MessageItem)
+    assert [part_text(part) for part in message.content] == ["Who goes"]
 
 
 def test_a_reply_that_is_cut_short_is_a_failure() -> None:

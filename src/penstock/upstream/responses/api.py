@@ -75,7 +75,7 @@ class ResponsesTranslation(Translation):
         self._made_up: set[str] = set()
         # Nothing of the time, and no id but a call's, is said; what is made up here is made up again by the writer.
         self._mender = Mender(ids=self._make_up, clock=lambda: 0.0, request=request)
-        self._said = Said()
+        self._said = Said(self._mender.item)
         self._decoder = SSEDecoder()
         self._format: Format | None = None
         self._head = bytearray()

@@ -78,6 +78,10 @@ class Mender(SnapshotMender):
         """Whether the upstream has said how the response ended; more may follow all the same."""
         return self._terminal is not None or self.is_done
 
+    def item(self, output_index: int) -> Item:
+        """Return the item at `output_index` as far as it went out; raise KeyError where there is none."""
+        return self._reader.item(output_index)
+
     def feed(self, raw: Mapping[str, Any], named: str | None = None) -> list[e.ResponseStreamEvent]:
         """Take an event as plain JSON; `named` is what its frame calls it."""
         self._hot = None

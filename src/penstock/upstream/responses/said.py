@@ -6,7 +6,7 @@ the stream ends with its terminal event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import UNSET
@@ -28,8 +28,9 @@ _REASONING_PARTS = frozenset({"reasoning_text", "output_text", "text", "summary_
 class Said:
     """Turns the events of one mended stream into output."""
 
-    def __init__(self) -> None:
-        """Begin a stream."""
+    def __init__(self, item: Callable[[int], Item]) -> None:
+        """Begin a stream; `item` returns the item at an output index as far as the events told of it."""
+        self._item = item
         self._begun: dict[int, Item] = {}
         self._current: int | None = None
         self._part: tuple[bool, int] | None = None
@@ -158,9 +159,11 @@ class Said:
 
     def _end(self, event: e.ResponseEvent) -> Iterator[o.Output]:
         response = event.response
+        # A failed stream does not finish what is open. The response may tell most of it, or not tell of it at all.
+        told = {item.id: item for item in response.output}
         for index in sorted(self._awaited):
-            # A failed stream does not finish what is open; what there is of it is in the response.
-            yield o.ReadyItem(response.output[index])
+            item = self._item(index)
+            yield o.ReadyItem(told.get(item.id, item))
         if response.usage is not None:
             yield _usage(response.usage)
         if isinstance(event, e.ResponseFailed):
