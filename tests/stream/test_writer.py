@@ -775,17 +775,18 @@ class TestMisuse:
     @pytest.mark.parametrize(
         ("before", "output", "message"),
         [
-            ([], o.Arguments("x"), "send(Arguments) is not possible: no call has begun. Open calls: none."),
-            ([], o.Done("k"), "send(Done) is not possible: no call 'k' has begun. Open calls: none."),
+            ([], o.Arguments("x"), "send(Arguments) is not possible: no call has begun. Open calls: none; send a FunctionCall first."),
+            ([], o.Done("k"), "send(Done) is not possible: no call 'k' has begun. Open calls: none; send a FunctionCall first."),
             (
                 [o.FunctionCall("f", key="k"), o.FunctionCall("g", call_id="mine")],
                 o.Arguments("x", "nobody"),
-                "send(Arguments) is not possible: no call 'nobody' has begun. Open calls: 'call_1', 'mine'.",
+                ("send(Arguments) is not possible: no call 'nobody' has begun. Open calls: 'call_1', 'mine'; "
+                "name one of them, or send a FunctionCall first."),
             ),
             (
                 [o.FunctionCall("f", {}, key="k")],
                 o.Arguments("x", "k"),
-                "send(Arguments) is not possible: the call 'call_1' is finished. Open calls: none.",
+                "send(Arguments) is not possible: the call 'call_1' is finished. Open calls: none; send a FunctionCall first.",
             ),
             ([], o.FunctionCall(""), "FunctionCall: a call needs the name of its function"),
             ([], o.FunctionCall("f", {"a": [float("nan")]}), "arguments.a[0]: nan is no JSON number"),

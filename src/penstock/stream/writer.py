@@ -402,8 +402,9 @@ class ResponseWriter(ItemWriter):
             elif named is not None:
                 which = f"no call {named!r} has begun"
             known = dict.fromkeys(repr(call.call_id) for call in self._calls.values() if not call.finished)
+            way = "name one of them, or send a FunctionCall first" if known else "send a FunctionCall first"
             raise StreamStateError(
-                f"send({_named(output)}) is not possible: {which}. Open calls: {', '.join(known) or 'none'}."
+                f"send({_named(output)}) is not possible: {which}. Open calls: {', '.join(known) or 'none'}; {way}."
             )
         return item
 
