@@ -844,7 +844,7 @@ def test_recursion_too_deep_within_a_chunk_is_a_failure(monkeypatch: pytest.Monk
         raise RecursionError
 
     monkeypatch.setattr("penstock.upstream.chat_completions.answer.Answer.take", dig)
-    monkeypatch.setattr("penstock.upstream.chat_completions.chunks.json.dumps", dig)
+    monkeypatch.setattr("penstock.upstream.values.json.dumps", dig)
     for data in (said, b'{"choices":[{"message":{"content":"a"}}]}'):
         assert "too deeply" in failure(read(data)).message
     assert failure(read(error)).message == "null"

@@ -56,7 +56,15 @@ class Translation(ABC):
 
     It never raises on what a provider sends: damage becomes a `Failure` in the output. After `Stop` or `Failure` was
     said, what still comes is read for its usage only.
+
+    `model` is the model the reply says it is of, as soon as it has said so. `losses` tells what of the reply has no
+    place in Open Responses and was left out, each kind once; `param` is its path in the provider's reply.
     """
+
+    def __init__(self) -> None:
+        """Begin at the first byte."""
+        self.model: str | None = None
+        self.losses: list[Loss] = []
 
     @abstractmethod
     def feed(self, data: bytes) -> Sequence[Output]:

@@ -30,15 +30,11 @@ from penstock.upstream.chat_completions.chunks import (
     Delta,
     LogProbs,
     ToolCallDelta,
-    as_integer,
-    as_list,
-    as_object,
-    as_text,
-    json_text,
 )
-from penstock.upstream.chat_completions.errors import quoted
 from penstock.upstream.chat_completions.parts import annotation, logprob, readable_text
 from penstock.upstream.chat_completions.think import ThinkTags
+from penstock.upstream.faults import quoted
+from penstock.upstream.values import as_integer, as_list, as_object, as_text, json_text
 
 
 class Answer:

@@ -7,20 +7,13 @@ counts as absent, except where it is plain what was meant (arguments as an objec
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from penstock.spec.base import JsonObject
-
-T = TypeVar("T")
-
-WRONG_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises on what it does not read."""
+from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, each, json_text, read_json
 
 
 class FunctionDelta(Struct, gc=False):
@@ -94,6 +87,7 @@ class Chunk(Struct, gc=False):
     """One frame of the stream. `object`, `message`, `detail`, `type`, `code` and `param` matter in bare errors only."""
 
     choices: list[Choice] | None = None
+    model: str | None = None
     usage: JsonObject | None = None
     error: Any = None
     x_groq: GroqExtras | None = None
@@ -112,7 +106,6 @@ call, under its `call_id`. It goes back with the call."""
 LEAST_LOGPROB = -9999.0
 """What OpenAI says for "very unlikely", since JSON has no minus infinity; also said for what is no number."""
 
-_decode_any = msgspec.json.Decoder().decode
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 """The exact road: a chunk, or one of `WRONG_JSON`."""
 
@@ -126,7 +119,7 @@ def read_chunk(data: bytes) -> Chunk:
     try:
         return decode_chunk(data)
     except WRONG_JSON:
-        value = _read_json(data)
+        value = read_json(data)
     elements = as_list(value)
     fields = as_object(elements[0] if elements and len(elements) == 1 else value)
     if fields is None:
@@ -134,64 +127,11 @@ def read_chunk(data: bytes) -> Chunk:
     return _chunk(fields)
 
 
-def json_text(value: object) -> str:
-    """Return plain JSON data as compact JSON text; what is nested too deeply to be written is null."""
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    except RecursionError:
-        return "null"
-
-
-def as_object(value: object) -> JsonObject | None:
-    """Return a JSON object as it is, None for anything else."""
-    return cast("JsonObject", value) if isinstance(value, dict) else None
-
-
-def as_list(value: object) -> list[object] | None:
-    """Return a JSON array as it is, None for anything else."""
-    return cast("list[object]", value) if isinstance(value, list) else None
-
-
-def as_text(value: object) -> str | None:
-    """Return a string as it is, None for anything else."""
-    return value if isinstance(value, str) else None
-
-
-def as_integer(value: object) -> int | None:
-    """Return a whole number as an int, however JSON wrote it; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None
-
-
-def _read_json(data: bytes) -> object:
-    """Return the JSON in `data`; raise ValueError where there is none.
-
-    Wider than msgspec: lone surrogates in escapes and raw control characters in strings are kept, and NaN, infinity and
-    numbers beyond all bounds are null, so that whatever comes out can be written again.
-    """
-    try:
-        value: object = _decode_any(data)
-    except WRONG_JSON:
-        try:
-            text = data.decode("utf-8", "replace")
-            value = json.loads(text, strict=False, parse_float=_finite, parse_constant=_finite)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-    return value
-
-
-def _finite(number: str) -> float | None:
-    value = float(number)
-    return value if math.isfinite(value) else None
-
-
 def _chunk(value: JsonObject) -> Chunk:
     groq = as_object(value.get("x_groq"))
     return Chunk(
-        choices=_each(_choice, value.get("choices")),
+        choices=each(_choice, value.get("choices")),
+        model=as_text(value.get("model")),
         usage=as_object(value.get("usage")),
         error=value.get("error"),
         x_groq=GroqExtras(usage=as_object(groq.get("usage")), error=groq.get("error")) if groq else None,
@@ -222,7 +162,7 @@ def _logprobs(value: object) -> LogProbs | None:
     fields = as_object(value)
     if fields is None:
         return None
-    return LogProbs(content=_each(_token, fields.get("content")), refusal=_each(_token, fields.get("refusal")))
+    return LogProbs(content=each(_token, fields.get("content")), refusal=each(_token, fields.get("refusal")))
 
 
 def _delta(value: object) -> Delta | None:
@@ -237,10 +177,10 @@ def _delta(value: object) -> Delta | None:
         refusal=as_text(fields.get("refusal")),
         reasoning_content=as_text(fields.get("reasoning_content")),
         reasoning=as_text(fields.get("reasoning")),
-        reasoning_details=_each(as_object, fields.get("reasoning_details")),
-        tool_calls=_each(_tool_call, fields.get("tool_calls")),
+        reasoning_details=each(as_object, fields.get("reasoning_details")),
+        tool_calls=each(_tool_call, fields.get("tool_calls")),
         function_call=_function(fields.get("function_call")),
-        annotations=_each(as_object, fields.get("annotations")),
+        annotations=each(as_object, fields.get("annotations")),
         audio=as_object(fields.get("audio")),
         images=as_list(fields.get("images")),
     )
@@ -283,14 +223,6 @@ def _token(value: object) -> TokenLogProb | None:
     return TokenLogProb(
         token=token,
         logprob=logprob if isinstance(logprob, float) else LEAST_LOGPROB,
-        bytes=_each(as_integer, fields.get("bytes")),
-        top_logprobs=_each(_token, fields.get("top_logprobs")),
+        bytes=each(as_integer, fields.get("bytes")),
+        top_logprobs=each(_token, fields.get("top_logprobs")),
     )
-
-
-def _each(read: Callable[[object], T | None], value: object) -> list[T] | None:
-    """Return what `read` makes of each element of a list, without those it makes nothing of; None for no list."""
-    elements = as_list(value)
-    if elements is None:
-        return None
-    return [element for element in map(read, elements) if element is not None]

@@ -32,6 +32,7 @@ from penstock.spec.items import (
     MessageItemParam,
     ReasoningItemParam,
 )
+from penstock.upstream.asked import type_of
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.chat_completions.chunks import CALL_EXTRA
 
@@ -267,8 +268,3 @@ def _our_lines(encrypted: str) -> list[JsonObject] | None:
         return None
     ours = all(str(line.get("type")).startswith("reasoning.") for line in lines)
     return lines if lines and ours else None
-
-
-def type_of(value: SpecObject) -> str:
-    """Return the `type` of an item or a part."""
-    return value.type if isinstance(value, UnknownObject) else str(value.__struct_config__.tag)

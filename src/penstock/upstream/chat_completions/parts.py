@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from penstock.spec.base import NOTHING, Extra, JsonObject
+from penstock.spec.base import JsonObject
 from penstock.spec.content import Annotation, ExtensionAnnotation, LogProb, TopLogProb, UrlCitation
 from penstock.stream.fold import whole_text
 from penstock.stream.output import Usage
-from penstock.upstream.chat_completions.chunks import TokenLogProb, as_integer, as_object, as_text
-from penstock.wire.wording import is_array, is_object
+from penstock.upstream.chat_completions.chunks import TokenLogProb
+from penstock.upstream.values import as_integer, as_object, as_text, kept
 
 
 def readable_text(detail: JsonObject) -> str:
     """Return the text of a block of `reasoning_details`."""
     return as_text(detail.get("text")) or as_text(detail.get("summary")) or ""
-
-
-def kept(fields: JsonObject) -> Extra:
-    """Return what of a reply has no field of its own, as it can be written: without lone surrogates."""
-    return Extra({whole_text(key): _whole(value) for key, value in fields.items()}) if fields else NOTHING
-
-
-def _whole(value: object) -> object:
-    if isinstance(value, str):
-        return whole_text(value)
-    if is_array(value):
-        return [_whole(entry) for entry in value]
-    if is_object(value):
-        return {whole_text(key): _whole(entry) for key, entry in value.items()}
-    return value
 
 
 def annotation(value: JsonObject) -> Annotation:

@@ -12,22 +12,16 @@ Spec: "HTTP Requests".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct, UnsetType
 
-from penstock.spec.base import UNSET, JsonObject, SpecObject
+from penstock.spec.base import UNSET, JsonObject
 from penstock.spec.request import CreateResponse, JsonSchemaResponseFormatParam, TextParam
 from penstock.spec.response import ExtensionFormat, JsonObjectResponseFormat
-from penstock.spec.tools import (
-    AllowedToolsParam,
-    ExtensionTool,
-    ExtensionToolChoice,
-    FunctionToolParam,
-    SpecificFunctionParam,
-)
-from penstock.upstream.base import Loss, UnsupportedParameter, UpstreamRequest
+from penstock.spec.tools import FunctionToolParam
+from penstock.upstream.asked import RequestTranslation
+from penstock.upstream.base import UnsupportedParameter, UpstreamRequest
 from penstock.upstream.chat_completions.messages import Messages
 
 
@@ -67,88 +61,54 @@ def translate(request: CreateResponse, options: Options, *, stream: bool) -> Ups
     return _Request(options).translate(request, stream=stream)
 
 
-class _Request:
+class _Request(RequestTranslation):
     """One request being translated."""
 
+    api = "Chat Completions"
+
     def __init__(self, options: Options) -> None:
+        super().__init__()
         self.options = options
-        self.body: JsonObject = {}
-        self.losses: list[Loss] = []
 
     def translate(self, request: CreateResponse, *, stream: bool) -> UpstreamRequest:
         body = self.body
-        body["model"] = self._model(request.model)
-        self._refuse_unresolved(request)
+        body["model"] = self.model(request)
+        self.refuse_unresolved(request)
         body["messages"] = self._messages(request)
         self._tools(request)
         self._text(request.text)
         self._reasoning(request)
         self._log_probabilities(request)
-        self._send("temperature", request.temperature)
-        self._send("top_p", request.top_p)
-        self._send("presence_penalty", request.presence_penalty)
-        self._send("frequency_penalty", request.frequency_penalty)
-        self._send(self.options.max_tokens_field, request.max_output_tokens)
-        self._send("service_tier", request.service_tier)
-        self._send("prompt_cache_key", request.prompt_cache_key)
-        self._send("safety_identifier", request.safety_identifier)
+        self.send("temperature", request.temperature)
+        self.send("top_p", request.top_p)
+        self.send("presence_penalty", request.presence_penalty)
+        self.send("frequency_penalty", request.frequency_penalty)
+        self.send(self.options.max_tokens_field, request.max_output_tokens)
+        self.send("service_tier", request.service_tier)
+        self.send("prompt_cache_key", request.prompt_cache_key)
+        self.send("safety_identifier", request.safety_identifier)
         if request.metadata and self.options.metadata:
             body["metadata"] = request.metadata
         elif request.metadata:
-            self._lose("metadata", "it stays with the response; providers refuse it for what they do not store")
+            self.lose("metadata", "it stays with the response; providers refuse it for what they do not store")
         if request.max_tool_calls:
-            self._lose("max_tool_calls", "Chat Completions has no limit on the number of calls")
+            self.lose("max_tool_calls", "Chat Completions has no limit on the number of calls")
         if request.truncation == "auto":
-            self._lose("truncation", "Chat Completions never shortens its input: one that is too long is an error")
+            self.lose("truncation", "Chat Completions never shortens its input: one that is too long is an error")
         if request.stream_options:
-            self._extras(request.stream_options, "stream_options")
+            self.lose_extras(request.stream_options, "stream_options")
         if stream:
             body["stream"] = True
             if self.options.stream_usage:
                 body["stream_options"] = {"include_usage": True}
-        self._unknown(request)
+        self.unknown(request, sent=self.options.extra)
         return UpstreamRequest(body=body, losses=self.losses)
-
-    # ---------------------------------------------------------------------------------------------- plain parameters
-
-    def _send(self, name: str, value: object) -> None:
-        if value is not None and value is not UNSET:
-            self.body[name] = value
-
-    def _lose(self, param: str, reason: str) -> None:
-        self.losses.append(Loss(param, reason))
-
-    def _extras(self, value: SpecObject, path: str) -> None:
-        for key in value.extra:
-            self._lose(f"{path}.{key}", "the specification has no such parameter")
-
-    def _unknown(self, request: CreateResponse) -> None:
-        for key, value in request.extra.items():
-            if not self.options.extra:
-                self._lose(key, "the specification has no such parameter")
-            elif key in self.body:
-                self._lose(key, "the parameter of this name was made from the others")
-            elif value is not UNSET:
-                self.body[key] = value
-
-    @staticmethod
-    def _model(model: str | None | UnsetType) -> str:
-        if not model:
-            raise UnsupportedParameter("model", "Chat Completions needs the name of a model")
-        return model
-
-    @staticmethod
-    def _refuse_unresolved(request: CreateResponse) -> None:
-        if request.background:
-            raise UnsupportedParameter("background", "Chat Completions has no background runs")
-        if request.previous_response_id:
-            raise UnsupportedParameter("previous_response_id", "Chat Completions remembers no earlier responses")
 
     def _messages(self, request: CreateResponse) -> list[JsonObject]:
         messages = Messages(
             developer_role=self.options.developer_role,
             reasoning_field=self.options.reasoning_field,
-            lose=self._lose,
+            lose=self.lose,
         )
         if request.instructions:
             messages.add_instructions(request.instructions)
@@ -163,8 +123,8 @@ class _Request:
     def _text(self, text: TextParam | None | UnsetType) -> None:
         if not text:
             return
-        self._extras(text, "text")
-        self._send("verbosity", text.verbosity)
+        self.lose_extras(text, "text")
+        self.send("verbosity", text.verbosity)
         form = text.format
         if isinstance(form, ExtensionFormat):
             raise UnsupportedParameter("text.format.type", f"Chat Completions has no format {form.type!r}")
@@ -177,74 +137,49 @@ class _Request:
             self.body["response_format"] = {"type": "json_schema", "json_schema": schema}
         # Plain text is what comes unasked, and some providers refuse to be asked for it.
         if form:
-            self._extras(form, "text.format")
+            self.lose_extras(form, "text.format")
 
     def _reasoning(self, request: CreateResponse) -> None:
         reasoning = request.reasoning
         if not reasoning:
             return
-        self._extras(reasoning, "reasoning")
-        self._send("reasoning_effort", reasoning.effort)
+        self.lose_extras(reasoning, "reasoning")
+        self.send("reasoning_effort", reasoning.effort)
         if reasoning.summary:
-            self._lose("reasoning.summary", "Chat Completions cannot ask for a summary of the reasoning")
+            self.lose("reasoning.summary", "Chat Completions cannot ask for a summary of the reasoning")
 
     def _log_probabilities(self, request: CreateResponse) -> None:
         include = request.include or ()
         for number, what in enumerate(include):
             if what == "reasoning.encrypted_content":
-                self._lose(
+                self.lose(
                     f"include[{number}]",
                     "Chat Completions cannot ask for it; what comes unasked is passed on",
                 )
         if request.top_logprobs or "message.output_text.logprobs" in include:
             self.body["logprobs"] = True
-            self._send("top_logprobs", request.top_logprobs)
+            self.send("top_logprobs", request.top_logprobs)
 
     # --------------------------------------------------------------------------------------------------------- tools
 
     def _tools(self, request: CreateResponse) -> None:
-        tools: list[JsonObject] = []
-        for number, tool in enumerate(request.tools or ()):
-            if isinstance(tool, ExtensionTool):
-                raise UnsupportedParameter(
-                    f"tools[{number}].type", f"Chat Completions has functions only, no {tool.type!r}"
-                )
-            self._extras(tool, f"tools[{number}]")
-            tools.append(_tool(tool))
-        choice = request.tool_choice
-        if not tools:
-            if choice and choice not in ("auto", "none"):
-                raise UnsupportedParameter("tool_choice", "there are no tools to choose from")
+        asked = self.functions(request)
+        if not asked.functions:
             return
-        if isinstance(choice, ExtensionToolChoice):
-            raise UnsupportedParameter("tool_choice.type", f"Chat Completions has no choice {choice.type!r}")
-        if isinstance(choice, SpecificFunctionParam):
-            self._extras(choice, "tool_choice")
-            self.body["tool_choice"] = _named(choice, tools, "tool_choice")
-        elif isinstance(choice, AllowedToolsParam):
-            tools = self._allowed(choice, tools)
+        offered = asked.offered
+        if asked.function is not None:
+            self.body["tool_choice"] = _named(asked.function)
+        elif asked.allowed is None or asked.mode == "none":
+            offered = asked.functions
+            self.send("tool_choice", asked.mode)
+        elif self.options.allowed_tools == "filter":
+            self.body["tool_choice"] = asked.mode
         else:
-            self._send("tool_choice", choice)
-        self.body["tools"] = tools
-        self._send("parallel_tool_calls", request.parallel_tool_calls)
-
-    def _allowed(self, choice: AllowedToolsParam, tools: list[JsonObject]) -> list[JsonObject]:
-        """Put the choice among some tools into the body; return the tools to offer."""
-        self._extras(choice, "tool_choice")
-        named: list[JsonObject] = []
-        for number, tool in enumerate(choice.tools):
-            path = f"tool_choice.tools[{number}]"
-            if isinstance(tool, ExtensionToolChoice):
-                raise UnsupportedParameter(f"{path}.type", f"Chat Completions has functions only, no {tool.type!r}")
-            self._extras(tool, path)
-            named.append(_named(tool, tools, path))
-        mode = choice.mode or "auto"
-        if mode == "none" or self.options.allowed_tools == "filter":
-            self.body["tool_choice"] = mode
-            names = _names(named)
-            return tools if mode == "none" else [tool for tool in tools if tool["function"]["name"] in names]
-        self.body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
-        return tools
+            allowed = {"mode": asked.mode, "tools": [_named(name) for name in asked.allowed]}
+            offered = asked.functions
+            self.body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": allowed}
+        self.body["tools"] = [_tool(function) for function in offered]
+        self.send("parallel_tool_calls", request.parallel_tool_calls)
 
 
 def _tool(tool: FunctionToolParam) -> JsonObject:
@@ -253,14 +188,8 @@ def _tool(tool: FunctionToolParam) -> JsonObject:
     return {"type": "function", "function": function}
 
 
-def _names(tools: Iterable[JsonObject]) -> set[str]:
-    return {tool["function"]["name"] for tool in tools}
-
-
-def _named(choice: SpecificFunctionParam, tools: Iterable[JsonObject], path: str) -> JsonObject:
-    if choice.name not in _names(tools):
-        raise UnsupportedParameter(f"{path}.name", f"the request offers no function {choice.name!r}")
-    return {"type": "function", "function": {"name": choice.name}}
+def _named(name: str) -> JsonObject:
+    return {"type": "function", "function": {"name": name}}
 
 
 def _fill(target: JsonObject, **fields: object) -> None:

@@ -11,26 +11,18 @@ Some decisions, each made once and here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 
 from penstock.spec.base import JsonObject
-from penstock.spec.response import ErrorPayload
-from penstock.stream.output import Failure, Output, Stop
-from penstock.upstream.base import Loss, Translation
+from penstock.stream.output import Output, Stop
+from penstock.upstream.body import BodyTranslation
 from penstock.upstream.chat_completions.answer import Answer
-from penstock.upstream.chat_completions.chunks import WRONG_JSON, Choice, Chunk, decode_chunk, read_chunk
-from penstock.upstream.chat_completions.errors import (
-    SHOWN_CHARACTERS,
-    chunk_error,
-    own_error,
-    provider_error,
-    quoted,
-)
+from penstock.upstream.chat_completions.chunks import Choice, Chunk, decode_chunk, read_chunk
+from penstock.upstream.chat_completions.errors import chunk_error
 from penstock.upstream.chat_completions.parts import usage_of
-from penstock.wire.errors import FramingError
-from penstock.wire.sse import Frame, SSEDecoder
-
-BOM = b"\xef\xbb\xbf"
+from penstock.upstream.faults import own_error, provider_error, quoted
+from penstock.upstream.values import WRONG_JSON
+from penstock.wire.sse import Frame
 
 STOP_REASONS = {
     "complete": "stop",
@@ -65,90 +57,21 @@ FAILURES = {
 """Finish reasons that are errors, and the type of the error."""
 
 
-TOO_DEEP = own_error("upstream_invalid_json", "the upstream sent JSON that is nested too deeply")
-
-
-class ChatCompletionsTranslation(Translation):
-    """One reply of a Chat Completions endpoint, streamed or whole.
-
-    `losses` tells what of the reply has no place in Open Responses and was left out, each kind once; `param` is its
-    path in the chunk.
-    """
+class ChatCompletionsTranslation(BodyTranslation):
+    """One reply of a Chat Completions endpoint, streamed or whole."""
 
     def __init__(self, *, functions: Collection[str] = (), think_tags: bool = False) -> None:
         """Read a reply to a request that offered `functions`; `think_tags`: `<think>` begins reasoning."""
-        self.losses: list[Loss] = []
-        self._decoder = SSEDecoder()
+        super().__init__()
         self._answer = Answer(functions=functions, think_tags=think_tags, lose=self._lose)
-        self._head: bytes | None = b""
-        self._document: list[bytes] | None = None
-        self._first = b""
-        self._framed = False
         self._spoke = False
         self._answered = False
         self._finish: str | None = None
-        self._failed = False
-        self._ended = False
         self._usage: JsonObject | None = None
-
-    def feed(self, data: bytes) -> Sequence[Output]:
-        """Take the next bytes of the reply, cut anywhere; return what the model said in them, in order."""
-        if self._ended:
-            return []
-        if self._head is not None:
-            data = self._sniff(self._head + data)
-        if self._document is not None:
-            self._document.append(data)
-            return []
-        out: list[Output] = []
-        self._frames(lambda: self._decoder.feed(data), out)
-        if not self._framed:
-            self._first = (self._first + data)[:SHOWN_CHARACTERS]
-        return out
-
-    def close(self) -> Sequence[Output]:
-        """The upstream closed the connection: return what is left, at least `Stop` or `Failure` if neither was said."""
-        out: list[Output] = []
-        if self._ended:
-            return out
-        if self._document is not None:
-            self._whole(b"".join(self._document), out)
-            return out
-        self._frames(self._decoder.flush, out)
-        self._end(out, finished=self._finish is not None)
-        return out
 
     # ---------------------------------------------------------------------------------------- frames and documents
 
-    def _sniff(self, head: bytes) -> bytes:
-        """Find out from its first character what the body is; return the bytes to read now."""
-        text = head.removeprefix(BOM).lstrip()
-        if not text or BOM.startswith(head):
-            self._head = head
-            return b""
-        self._head = None
-        # No line of an event stream that says anything begins with a bracket.
-        if text[:1] in b"{[":
-            self._document = []
-            return text
-        return head
-
-    def _frames(self, decode: Callable[[], Sequence[Frame]], out: list[Output]) -> None:
-        try:
-            frames = decode()
-        except FramingError as error:
-            self._fail(out, own_error("upstream_invalid_stream", f"the upstream's stream is damaged: {error}"))
-            return
-        try:
-            for frame in frames:
-                self._frame(frame, out)
-        except RecursionError:
-            self._fail(out, TOO_DEEP)
-
-    def _frame(self, frame: Frame, out: list[Output]) -> None:
-        self._framed = True
-        if self._ended:
-            return
+    def _take_frame(self, frame: Frame, out: list[Output]) -> None:
         named = frame.event == "error"
         data = frame.data
         try:
@@ -156,43 +79,26 @@ class ChatCompletionsTranslation(Translation):
         except WRONG_JSON:
             if frame.is_done:
                 self._end(out, finished=True)
-            elif data or named:
-                self._odd_frame(frame, out, named=named)
-        else:
-            self._chunk(chunk, out, named=named)
+                return
+            if not (data or named):
+                return
+            # A frame that is not quite what OpenAI would send.
+            try:
+                chunk = read_chunk(data)
+            except ValueError:
+                self._not_json(frame, out)
+                return
+        self._chunk(chunk, out, named=named)
 
-    def _odd_frame(self, frame: Frame, out: list[Output], *, named: bool) -> None:
-        """Read a frame that is not quite what OpenAI would send."""
-        data = frame.data
-        try:
-            chunk = read_chunk(data)
-        except ValueError:
-            if named:
-                self._fail(out, provider_error(data.decode("utf-8", "replace")))
-            elif frame.terminated:  # else it was cut short, as `close` will say
-                words = f"the upstream sent a frame that is no JSON object: {quoted(data)}"
-                self._fail(out, own_error("upstream_invalid_json", words))
-        else:
-            self._chunk(chunk, out, named=named)
-
-    def _whole(self, data: bytes, out: list[Output]) -> None:
-        """Read a body that is one JSON document."""
-        try:
-            chunk = read_chunk(data)
-        except ValueError:
-            words = f"the upstream's reply is no JSON object: {quoted(data)}"
-            self._fail(out, own_error("upstream_invalid_json", words))
-            return
-        try:
-            self._chunk(chunk, out, named=False)
-        except RecursionError:
-            self._fail(out, TOO_DEEP)
-        if not chunk.choices:
-            self._fail(out, own_error("upstream_empty_reply", f"the upstream's reply has no choice: {quoted(data)}"))
-        self._end(out, finished=True)
+    def _take_document(self, data: bytes, out: list[Output]) -> bool:
+        chunk = read_chunk(data)
+        self._chunk(chunk, out, named=False)
+        return bool(chunk.choices)
 
     def _chunk(self, chunk: Chunk, out: list[Output], *, named: bool) -> None:
         choices = chunk.choices
+        if self.model is None and chunk.model:
+            self.model = chunk.model
         if choices and not self._failed:
             for choice in choices:
                 if choice.index:
@@ -214,20 +120,17 @@ class ChatCompletionsTranslation(Translation):
             if error is not None:
                 self._fail(out, error)
 
-    def _end(self, out: list[Output], *, finished: bool) -> None:
-        """Say what was held back, and how it ended; nothing more is read."""
-        if self._ended:  # by the last frame
-            return
-        self._ended = True
-        if self._failed:
-            return
+    def _settle(self, out: list[Output]) -> None:
         self._answer.settle(out)
+
+    def _is_finished(self) -> bool:
+        return self._finish is not None
+
+    def _stop(self, out: list[Output]) -> None:
         nameless = self._answer.calls.nameless()
         if nameless is not None:
             words = f"the model called a function without naming it, with the arguments {quoted(nameless)}"
             self._fail(out, own_error("call_without_name", words, error_type="model_error"))
-        elif not finished:
-            self._fail(out, self._truncated())
         elif not self._answered:
             self._fail(out, own_error("upstream_empty_reply", "the upstream ended its stream without an answer"))
         elif self._finish is not None and self._finish.lower() in FAILURES:
@@ -237,25 +140,6 @@ class ChatCompletionsTranslation(Translation):
             out.append(Stop(STOP_REASONS.get(self._finish.lower(), self._finish)))
         else:
             out.append(Stop("tool_calls" if len(self._answer.calls) else "stop"))
-
-    def _truncated(self) -> ErrorPayload:
-        if self._framed:
-            return own_error("upstream_truncated", "the upstream closed the connection before the reply was finished")
-        if self._first:
-            words = f"the upstream's reply is no event stream: {quoted(self._first)}"
-            return own_error("upstream_invalid_stream", words)
-        return own_error("upstream_truncated", "the upstream closed the connection without any reply")
-
-    def _fail(self, out: list[Output], error: ErrorPayload) -> None:
-        """Say what was held back, then the failure; of several only the first."""
-        if not self._failed:
-            self._answer.settle(out)
-            self._failed = True
-            out.append(Failure(error))
-
-    def _lose(self, param: str, reason: str) -> None:
-        if all(loss.param != param for loss in self.losses):
-            self.losses.append(Loss(param, reason))
 
     # ------------------------------------------------------------------------------------------------- what was said
 

@@ -72,6 +72,7 @@ class ResponsesTranslation(Translation):
 
     def __init__(self, request: CreateResponse | None = None) -> None:
         """Read a reply to `request`, where that is known."""
+        super().__init__()
         self._made_up: set[str] = set()
         # Nothing of the time, and no id but a call's, is said; what is made up here is made up again by the writer.
         self._mender = Mender(ids=self._make_up, clock=lambda: 0.0, request=request)

@@ -1,0 +1,135 @@
+"""What a caller asked for, as every adapter has to read it.
+
+Whatever the provider: a parameter is sent, refused by its path, or left out and reported; tools are functions; a tool
+choice comes down to a mode, one function, or some allowed ones.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from msgspec import Struct
+
+from penstock.spec.base import UNSET, JsonObject, SpecObject, UnknownObject
+from penstock.spec.request import CreateResponse
+from penstock.spec.tools import (
+    AllowedToolsParam,
+    ExtensionTool,
+    ExtensionToolChoice,
+    FunctionToolParam,
+    SpecificFunctionParam,
+)
+from penstock.upstream.base import Loss, UnsupportedParameter
+
+__all__ = ["FunctionsAsked", "RequestTranslation", "type_of"]
+
+
+class FunctionsAsked(Struct, frozen=True):
+    """The functions of a request, and how the model is to choose among them.
+
+    `mode` is None where the caller left it open. `function` is the one that must be called; `allowed` the names that
+    may be, None for all of them.
+    """
+
+    functions: list[FunctionToolParam]
+    mode: Literal["auto", "required", "none"] | None = None
+    function: str | None = None
+    allowed: list[str] | None = None
+
+    @property
+    def offered(self) -> list[FunctionToolParam]:
+        """The functions that may be called, where no mode forbids it."""
+        if self.allowed is None:
+            return self.functions
+        return [function for function in self.functions if function.name in self.allowed]
+
+
+class RequestTranslation:
+    """One request being translated: the body so far, and what is not in it."""
+
+    api: ClassVar[str]
+    """What the provider's API is called in messages to people: `Chat Completions`."""
+
+    def __init__(self) -> None:
+        """Begin with an empty body."""
+        self.body: JsonObject = {}
+        self.losses: list[Loss] = []
+
+    def send(self, name: str, value: object) -> None:
+        """Put a parameter into the body, unless the caller gave none."""
+        if value is not None and value is not UNSET:
+            self.body[name] = value
+
+    def lose(self, param: str, reason: str) -> None:
+        """Report what is left out."""
+        self.losses.append(Loss(param, reason))
+
+    def lose_extras(self, value: SpecObject, path: str) -> None:
+        """Report the fields of `value` that the specification does not have."""
+        for key in value.extra:
+            self.lose(f"{path}.{key}", "the specification has no such parameter")
+
+    def unknown(self, request: CreateResponse, *, sent: bool) -> None:
+        """Treat parameters the specification does not have: they are `sent` as they are, or reported."""
+        for key, value in request.extra.items():
+            if not sent:
+                self.lose(key, "the specification has no such parameter")
+            elif key in self.body:
+                self.lose(key, "the parameter of this name was made from the others")
+            elif value is not UNSET:
+                self.body[key] = value
+
+    def model(self, request: CreateResponse) -> str:
+        """Return the model asked for; raise UnsupportedParameter where there is none."""
+        if not request.model:
+            raise UnsupportedParameter("model", f"{self.api} needs the name of a model")
+        return request.model
+
+    def refuse_unresolved(self, request: CreateResponse) -> None:
+        """Raise UnsupportedParameter for what only a store of responses can resolve, and must have resolved before."""
+        if request.background:
+            raise UnsupportedParameter("background", f"{self.api} has no background runs")
+        if request.previous_response_id:
+            raise UnsupportedParameter("previous_response_id", f"{self.api} remembers no earlier responses")
+
+    def functions(self, request: CreateResponse) -> FunctionsAsked:
+        """Return the functions and the choice among them; raise UnsupportedParameter for any other kind of tool."""
+        functions: list[FunctionToolParam] = []
+        for number, tool in enumerate(request.tools or ()):
+            if isinstance(tool, ExtensionTool):
+                raise UnsupportedParameter(f"tools[{number}].type", f"{self.api} has functions only, no {tool.type!r}")
+            self.lose_extras(tool, f"tools[{number}]")
+            functions.append(tool)
+        choice = request.tool_choice
+        if not functions:
+            if choice and choice not in ("auto", "none"):
+                raise UnsupportedParameter("tool_choice", "there are no tools to choose from")
+            return FunctionsAsked(functions)
+        if isinstance(choice, ExtensionToolChoice):
+            raise UnsupportedParameter("tool_choice.type", f"{self.api} has no choice {choice.type!r}")
+        if isinstance(choice, SpecificFunctionParam):
+            return FunctionsAsked(functions, function=self._chosen(choice, functions, "tool_choice"))
+        if isinstance(choice, AllowedToolsParam):
+            return self._allowed(choice, functions)
+        return FunctionsAsked(functions, choice or None)
+
+    def _allowed(self, choice: AllowedToolsParam, functions: list[FunctionToolParam]) -> FunctionsAsked:
+        self.lose_extras(choice, "tool_choice")
+        allowed: list[str] = []
+        for number, tool in enumerate(choice.tools):
+            path = f"tool_choice.tools[{number}]"
+            if isinstance(tool, ExtensionToolChoice):
+                raise UnsupportedParameter(f"{path}.type", f"{self.api} has functions only, no {tool.type!r}")
+            allowed.append(self._chosen(tool, functions, path))
+        return FunctionsAsked(functions, choice.mode or "auto", allowed=allowed)
+
+    def _chosen(self, choice: SpecificFunctionParam, functions: list[FunctionToolParam], path: str) -> str:
+        self.lose_extras(choice, path)
+        if all(function.name != choice.name for function in functions):
+            raise UnsupportedParameter(f"{path}.name", f"the request offers no function {choice.name!r}")
+        return choice.name
+
+
+def type_of(value: SpecObject) -> str:
+    """Return the `type` of an item or a part."""
+    return value.type if isinstance(value, UnknownObject) else str(value.__struct_config__.tag)
