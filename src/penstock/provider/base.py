@@ -61,5 +61,5 @@ class Provider(ABC):
         """Return the models that can be asked for; empty where the provider cannot tell."""
         return []
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections; answers under way are cut off."""
