@@ -46,7 +46,7 @@ an input is of no use. `fail-level` moves the line between 0 and 1, for all rule
 {"files": [{"path": "reply.sse", "events": 11, "findings": [{
   "code": "OR501", "name": "done-differs-from-deltas", "level": "error",
   "event": 7, "offset": 2380, "path": "text",
-  "message": "the text differs from character 11: '!', streamed was '.'",
+  "message": "the text differs after its first 11 characters: '!' here, '.' in what was streamed",
   "fix": "What was streamed stands; the done event repeats it."
 }]}]}
 ```

@@ -62,7 +62,8 @@ def _where(streamed: str, said: str, how: str) -> str:
     if len(said) == at:
         missing = _count(len(streamed) - at, "character")
         return f"lacks the last {missing} of what {how}: {streamed[at : at + SHOWN]!r}"
-    return f"differs from character {at}: {said[at : at + SHOWN]!r}, not {streamed[at : at + SHOWN]!r}"
+    place = f"after its first {_count(at, 'character')}" if at else "from its beginning on"
+    return f"differs {place}: {said[at : at + SHOWN]!r} here, {streamed[at : at + SHOWN]!r} in what {how}"
 
 
 def part_texts(part: PartDraft) -> list[str]:

@@ -23,6 +23,8 @@ _BRACKET_OR_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', 
 _SCALAR: Final = re.compile(r"[^\s,\[\]{}\"]++")
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _LINE_BREAK: Final = re.compile(r"[ \t]*[\r\n]\s*")
+_ESCAPED_BYTE: Final = 0xDC80
+"""How Python's decoder passes on the byte 0x80 where it is no UTF-8 (`surrogateescape`); the others follow."""
 # C0, DEL, C1; the line and paragraph separators; embeddings, overrides, isolates; surrogates.
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -52,14 +54,14 @@ class Excerpt(Struct, frozen=True):
         return Line(before + marked + after, start, start + max(cells(marked), 1))
 
 
-def excerpt(text: str, path: str = "") -> Excerpt:
-    """Return the piece of `text`, an event's JSON, that stands at `path` (`item.content[0].text`).
+def excerpt(text: str, path: str = "", *, span: tuple[int, int] | None = None) -> Excerpt:
+    """Return the piece of `text`, an event's JSON, that stands at `path` (`item.content[0].text`) or fills `span`.
 
     Where `path` is empty it is the event's type; where there is nothing at `path`, the end of what should hold it;
     where there is neither, or `text` is no JSON object, all of it.
     """
-    start, end = _find(text, path or "type")
-    if not path and text[start:end] == "}":
+    start, end = span or _find(text, path or "type")
+    if span is None and not path and text[start:end] == "}":
         start, end = _find(text, "")
     return Excerpt(
         _shown(_tail_of(text, start)), _shown(_without_middle(text[start:end], _KEPT)), _shown(_head_of(text, end))
@@ -67,7 +69,7 @@ def excerpt(text: str, path: str = "") -> Excerpt:
 
 
 def visible(text: str) -> str:
-    r"""Return `text` with what a terminal would obey made visible (`\x1b`), and lines joined."""
+    r"""Return `text` with what a terminal would obey, and bytes that are no UTF-8, made visible (`\x1b`, `\xff`)."""
     if text.isascii() and text.isprintable():
         return text
     return _UNSAFE.sub(_escape, text)
@@ -88,6 +90,8 @@ def _cell(character: str) -> int:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
+    if _ESCAPED_BYTE <= code < _ESCAPED_BYTE + 0x80:
+        code += 0x80 - _ESCAPED_BYTE
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 

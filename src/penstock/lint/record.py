@@ -17,6 +17,7 @@ from msgspec import Struct
 from penstock.lint.excerpt import Excerpt, excerpt
 from penstock.lint.findings import Finding
 from penstock.lint.linter import Linter
+from penstock.lint.unreadable import unreadable
 from penstock.spec.events import ResponseStreamEvent
 from penstock.wire.codec import to_plain
 from penstock.wire.formats import Format
@@ -27,6 +28,8 @@ __all__ = ["Judgement", "Located", "Recorder"]
 _WINDOW_BYTES: Final = 4 * 1024 * 1024
 _RAW_BYTES: Final = 400
 """How much is shown of bytes that are no frame."""
+_ABOUT_READING: Final = ("OR106", "OR110")
+"""The rules a breach of which is in the characters of an event, not in a field of it."""
 _BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\n\r\n|\r\n\n|\r\r")
 _FRAME_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
@@ -126,7 +129,7 @@ class Recorder:
         data, below = bytes(self._held[at : at + _RAW_BYTES]), 0
         if finding.event is not None:
             offset, data, below = next(self._frames(at), (offset, data, below))
-        return _Text(data.decode("utf-8", "backslashreplace"), self._line(offset) + below)
+        return _Text(data.decode("utf-8", "surrogateescape"), self._line(offset) + below)
 
     def _line(self, offset: int) -> int:
         low, high = sorted((offset, self._known_offset))
@@ -207,7 +210,7 @@ def _located(finding: Finding, text: _Text | None) -> Located:
         finding=finding,
         event_type=_type_of(data.encode("utf-8", "replace")),
         line=text.line,
-        excerpt=excerpt(data, finding.path),
+        excerpt=excerpt(data, finding.path, span=unreadable(data) if finding.code in _ABOUT_READING else None),
     )
 
 
