@@ -101,7 +101,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.package: pyproject.toml $(VENV)/.created
-	$(PIP) install --quiet --editable '.[cli]'
+	$(PIP) install --quiet --editable '.[cli,network]'
 	@touch $@
 
 $(VENV)/.group-%: $(VENV)/.package

@@ -81,6 +81,23 @@ class UpstreamAPI(ABC):
     name: str
     """As the command line knows it: `chat-completions`."""
 
+    endpoint: str
+    """Where requests are posted, below the provider's base URL: `/chat/completions`."""
+
+    models_endpoint: str = "/models"
+    """Where the provider lists its models, below its base URL."""
+
+    def path(self, request: CreateResponse, *, stream: bool = True) -> str:  # noqa: ARG002 - other providers' depends
+        """Return where `request` is posted, below the provider's base URL; with the query, where there is one."""
+        return self.endpoint
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        """Return what the provider wants in the head of every request, `key` being the caller's, where there is one.
+
+        `Content-Type`, `Accept` and whatever else concerns the transport alone are not among them.
+        """
+        return {} if key is None else {"Authorization": f"Bearer {key}"}
+
     @abstractmethod
     def request(self, request: CreateResponse, *, stream: bool = True) -> UpstreamRequest:
         """Return `request` in the provider's form; raise UnsupportedParameter for what cannot be expressed."""

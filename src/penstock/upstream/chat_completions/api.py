@@ -20,6 +20,7 @@ class ChatCompletions(UpstreamAPI):
     """
 
     name = "chat-completions"
+    endpoint = "/chat/completions"
 
     def __init__(self, options: Options | None = None) -> None:
         """Speak to a provider that differs from the others as `options` say."""

@@ -38,6 +38,7 @@ class Responses(UpstreamAPI):
     """The Responses API of OpenAI, or of anyone whose endpoint resembles it."""
 
     name = "responses"
+    endpoint = "/responses"
 
     def request(self, request: CreateResponse, *, stream: bool = True) -> UpstreamRequest:
         """Return `request` as the body of `POST /responses`: as it is, with `stream` set.
