@@ -7,15 +7,19 @@ from __future__ import annotations
 from typing import Final, TextIO
 
 from penstock.cli.screen import Screen, Tone
+from penstock.cli.wrap import Wrapper
+from penstock.lint.excerpt import cells
 
 __all__ = ["PlainScreen"]
 
 _INDENT: Final = "  "
 _LABEL_WIDTH: Final = 9
+_FACT_WIDTH: Final = 80
+"""How wide a fact is at most: it is ours, and for reading."""
 
 
 class PlainScreen(Screen):
-    """Writes text as it comes. Lines are not wrapped: whoever reads them next can do that better."""
+    """Writes text as it comes. Its lines are not wrapped, whoever reads them next can do that better; facts are."""
 
     def __init__(self, out: TextIO) -> None:
         """Write to `out`."""
@@ -57,9 +61,14 @@ class PlainScreen(Screen):
 
     def _fact(self, label: str, text: str, tone: Tone) -> None:
         margin = _INDENT + label.ljust(_LABEL_WIDTH)
+        width = _FACT_WIDTH - len(margin) - len(_INDENT)
         for line in text.split("\n"):
-            self._out.write((margin + line).rstrip() + "\n")
+            wrapper = Wrapper(width, cells)
+            first, *more = [*wrapper.feed(line), *wrapper.flush()] or [""]
+            self._out.write((margin + first).rstrip() + "\n")
             margin = " " * len(margin)
+            # What goes on is indented, so that it is not taken for a fact of its own.
+            self._out.writelines(f"{margin}{_INDENT}{rest}\n" for rest in more)
 
     def _gap(self) -> None:
         if not self._is_empty:

@@ -15,10 +15,11 @@ from penstock.cli.auto import reading_dialect
 from penstock.cli.describe import count
 from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.escape import escaped_json, one_line
+from penstock.cli.lines import LineCounter
 from penstock.cli.screen import Progress, Screen, open_screen, standard_output
 from penstock.cli.show import ResponseView
 from penstock.cli.source import Source, open_source
-from penstock.cli.turn import Turn
+from penstock.cli.turn import Damage, Turn
 from penstock.spec.events import ExtensionEvent, ResponseCreated, ResponseStreamEvent
 from penstock.wire.codec import encode_object
 from penstock.wire.dialects import Dialect
@@ -38,6 +39,7 @@ class _Reading:
         self.turns = [Turn()]
         self._source = source
         self._decoder = AnyDecoder(dialect, on_error=self._note_damage)
+        self._lines = LineCounter()
 
     @property
     def turn(self) -> Turn:
@@ -45,7 +47,8 @@ class _Reading:
         return self.turns[-1]
 
     def _note_damage(self, error: WireError) -> None:
-        self.turn.damages.append(error)
+        line = self._lines.line(error.offset, error.frame) if error.offset is not None else None
+        self.turn.damages.append(Damage(error, line))
 
     def events(self, *, tick: float | None = None) -> Iterator[ResponseStreamEvent | None]:
         """Yield each event once its turn has taken it, and None whenever all that came so far was told.
@@ -53,6 +56,7 @@ class _Reading:
         Raises CommandError where there is nothing to read in the input.
         """
         for chunk in self._source.chunks(tick=tick):
+            self._lines.feed(chunk)
             yield from self._take(partial(self._decoder.feed, chunk))
             yield None
             if self._decoder.done or self._decoder.error is not None:
@@ -83,13 +87,13 @@ class _Reading:
     def _check(self) -> None:
         """Judge the input when all of it was read."""
         error = self._decoder.error
-        if error is not None and error not in self.turn.damages:
-            self.turn.damages.append(error)
+        if error is not None and all(error is not damage.error for damage in self.turn.damages):
+            self._note_damage(error)
         if self.turns[0].events:
             self.turns[0].is_snapshot = self._decoder.format is Format.DOCUMENT and self.turns[0].events == 1
             return
         damages = self.turns[0].damages
-        what = one_line(str(damages[0]), 160) if damages else "empty, there is no stream"
+        what = one_line(damages[0].words(), 160) if damages else "empty, there is no stream"
         raise CommandError(f"{self._source.name}: {what}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from msgspec import Struct
+
 from penstock.cli.describe import compact_json, count, failure_words, is_json, shortened, usage_words
 from penstock.cli.screen import Screen, Tone
 from penstock.spec.base import NOTHING
@@ -15,7 +17,7 @@ from penstock.stream.reader import Difference, ResponseReader
 from penstock.stream.states import OrderRule, ResponseState
 from penstock.wire.errors import WireError
 
-__all__ = ["Turn"]
+__all__ = ["Damage", "Turn"]
 
 _MOST_LINES: Final = 20
 """How many lines of one kind are shown; a stream that is wrong all through is not told in full."""
@@ -24,6 +26,17 @@ _SHOWN_TYPES: Final = 5
 _TELLS_OPEN: Final = frozenset({OrderRule.ITEM_DONE_ABSENT, OrderRule.PART_DONE_ABSENT})
 _CHARACTERS_A_TOKEN: Final = 4
 """A rule of thumb, for the time before the usage is known."""
+
+
+class Damage(Struct, frozen=True):
+    """A frame that could not be read, and the line it stands on; None where that is not known."""
+
+    error: WireError
+    line: int | None = None
+
+    def words(self) -> str:
+        """Return in one line where it is and what is wrong with it."""
+        return str(self.error) if self.line is None else f"line {self.line}, {self.error}"
 
 
 class Turn:
@@ -38,7 +51,7 @@ class Turn:
         """The model, as the response named it last."""
         self.is_snapshot = False
         """Whether this was no stream but a response in one piece, which breaks no order."""
-        self.damages: list[WireError] = []
+        self.damages: list[Damage] = []
         """Frames that could not be read."""
         self.other_types: Counter[str] = Counter()
         """How often events came whose types the specification does not have."""
@@ -102,7 +115,7 @@ class Turn:
         if not self.is_snapshot:
             found += _limited([self._violation_line(key) for key in self._violations])
             found += _limited([_difference_line(difference) for difference in self.reader.differences()])
-        found += _limited([f"unreadable: {error}" for error in self.damages])
+        found += _limited([f"unreadable: {damage.words()}" for damage in self.damages])
         response = self.response
         if response is not None:
             if self.reader.is_done and response.status != self.reader.state.value:
