@@ -18,7 +18,7 @@ def test_data_is_found_below_the_beginning_of_its_frame() -> None:
     lines = LineCounter()
     lines.feed(STREAM)
     frame = STREAM.index(b"event: b")
-    assert (5, 4) == (lines.line(frame, b"2"), lines.line(frame, b"not there"))
+    assert (lines.line(frame, b"2"), lines.line(frame, b"not there")) == (5, 4)
 
 
 def test_what_went_by_long_ago_is_not_told_and_what_follows_is() -> None:
