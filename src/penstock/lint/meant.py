@@ -51,6 +51,8 @@ class Meant:
         """Likewise for parts: of the summary or not, in which item, at which index."""
         self._owed: set[tuple[object, ...]] = set()
         """The events that were missed: they may still come, late."""
+        self._mistyped: set[int] = set()
+        """The items that were sent arguments, and are no calls."""
         self._after_done: set[str] = set()
         """The places that went on after their end."""
         self.is_after_end = False
@@ -162,6 +164,9 @@ class Meant:
             return True
         if violation.rule in _AFTER_DONE and violation.place in self._after_done:
             return True
+        if isinstance(event, e.OutputItemDone) and event.output_index in self._mistyped:
+            # That its arguments were not done goes without saying.
+            return violation.rule is OrderRule.CONTENT_DONE_ABSENT
         if violation.rule is OrderRule.ITEM_NOT_ADDED and isinstance(event, e.ItemEvent):
             missed = ("item", event.output_index)
             if missed in self._owed:
@@ -191,6 +196,8 @@ class Meant:
         if violation.rule is OrderRule.WRONG_CONTENT_FOR_PART and isinstance(event, e.ItemEvent):
             # Of what kind it is nobody knows now: it takes whatever comes.
             machine.items[event.output_index].kind = ""
+            if isinstance(event, e.ArgumentsEvent):
+                self._mistyped.add(event.output_index)
             part = self._machine_part(event)
             if part is not None:
                 part.kind = ""
