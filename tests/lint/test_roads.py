@@ -25,12 +25,20 @@ from tests.stream.strategies import Program, programs
 
 
 def judged(data: bytes, *, shortcuts: bool, dialect: str = "openresponses") -> list[Finding]:
-    """Return the findings, with the shorter roads or without."""
-    linter = EventLinter(profile=Profile(dialect=dialect, transport="sse"), shortcuts=shortcuts)
-    decoder = SSEDecoder(all_blocks=True)
-    linter.feed_frames(decoder.feed(data) + decoder.flush())
-    linter.finish()
-    return linter.findings
+    """Return the findings, with the shorter roads or without: frame by frame, and in runs of frames."""
+    found: list[list[Finding]] = []
+    for runs in (False, True):
+        linter = EventLinter(profile=Profile(dialect=dialect, transport="sse"), shortcuts=shortcuts)
+        decoder = SSEDecoder(all_blocks=True)
+        if runs:
+            linter.feed_blocks(decoder.feed_runs(data))
+        else:
+            linter.feed_frames(decoder.feed(data))
+        linter.feed_frames(decoder.flush())
+        linter.finish()
+        found.append(linter.findings)
+    assert found[0] == found[1]
+    return found[0]
 
 
 LOGPROB = LogProb(token="a", logprob=-0.5, bytes=[97], top_logprobs=[])

@@ -25,7 +25,7 @@ from penstock.wire.codec import EventCodec
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.dialects import Dialect, openai, openresponses, vtcode
 from penstock.wire.errors import FramingError, JSONError, ShapeError, WireError
-from penstock.wire.sse import MAX_LINE_BYTES, SSEDecoder, SSEEncoder, SSEEventDecoder, aread_sse, read_sse
+from penstock.wire.sse import MAX_LINE_BYTES, Run, SSEDecoder, SSEEncoder, SSEEventDecoder, aread_sse, read_sse
 from penstock.wire.template import DeltaEvent, DeltaTemplate
 from tests.wire.cuts import (
     Places,
@@ -66,6 +66,25 @@ def frames_until_damage(decoder: SSEDecoder, chunks: list[bytes]) -> tuple[list[
     except FramingError as error:
         return found, error
     return found, decoder.error
+
+
+def by_runs(decoder: SSEDecoder, chunks: list[bytes]) -> tuple[list[Frame], FramingError | None]:
+    """What `frames_until_damage` finds, by way of runs of frames; each has its own bytes."""
+    frames: list[Frame] = []
+    whole = b"".join(chunks)
+    try:
+        for chunk in chunks:
+            for found in decoder.feed_runs(chunk):
+                if isinstance(found, Run):
+                    assert whole[found.offset :].startswith(found.data)
+                    frames += found.frames()
+                    assert frames[-1].offset + frames[-1].size == found.offset + len(found.data)
+                else:
+                    frames.append(found)
+        frames += decoder.flush()
+    except FramingError as error:
+        return frames, error
+    return frames, None
 
 
 def brief(data: bytes, *, all_blocks: bool = False) -> list[tuple[str | None, bytes]]:
@@ -351,14 +370,35 @@ DONE = SSEEncoder().done()
 @pytest.mark.parametrize("more", [b"", DELTA[:20], DELTA[:60], DELTA[:-1], b"\n", b": x"])
 def test_blocks_of_several_names_are_read_as_the_standard_says(blocks: list[bytes], more: bytes) -> None:
     data = b"".join(blocks) + more
-    expected = by_the_standard(data)
+    expected, frames = by_the_standard(data), frames_of(data)
+    assert frames
     for chunks in (blocks, [*blocks, more], *cuts(data)):
         rest = data[len(b"".join(chunks)) :]
         events, error = drain(SSEEventDecoder(), [*chunks, rest])
         assert (events, error and type(error), error and error.offset) == expected
         if not error:
             assert collect(read_sse([*chunks, rest]))[0] == events
-    assert frames_of(data)
+        found, error_of_frames = by_runs(SSEDecoder(), [*chunks, rest])
+        assert (found, error_of_frames) == (frames, None)
+
+
+def test_strict_blocks_of_one_name_come_in_one_run() -> None:
+    decoder = SSEDecoder()
+    found = decoder.feed_runs(OTHER + DELTA * 3 + CALL * 2 + UNNAMED)
+    assert [(run.event, len(run.bodies), run.data) for run in found if isinstance(run, Run)] == [
+        (STANDARD[8].event_type, 1, OTHER),
+        ("response.output_text.delta", 3, DELTA * 3),
+        ("response.function_call_arguments.delta", 2, CALL * 2),
+    ]
+    assert [type(one) for one in found] == [Run, Run, Run, Frame]
+    assert [run.offset for run in decoder.feed_runs(CALL * 2)] == [len(OTHER + DELTA * 3 + CALL * 2 + UNNAMED)]
+
+
+def test_a_decoder_of_runs_that_died_stays_dead() -> None:
+    decoder = SSEDecoder(max_line=100)
+    assert [type(one) for one in decoder.feed_runs(b"data: a\n\n" + b"x" * 101)] == [Frame]
+    with pytest.raises(FramingError):
+        decoder.feed_runs(DELTA)
 
 
 @pytest.mark.parametrize("damaged", [b"data: {\n\n", b"data: \n\n", b'event: a\ndata: {"type":"error"}\n\n'])
@@ -627,6 +667,8 @@ def test_the_fast_road_keeps_the_limits(data: bytes, places: list[int], limit: i
 def test_frames_are_the_same_however_cut(data: bytes, places: list[int]) -> None:
     def run(chunks: list[bytes]) -> tuple[list[Frame], object]:
         found, error = frames_until_damage(SSEDecoder(all_blocks=True), chunks)
+        in_runs, error_of_runs = by_runs(SSEDecoder(all_blocks=True), chunks)
+        assert (in_runs, fault(error_of_runs)) == (found, fault(error))
         return found, fault(error)
 
     assert run(cut_at(data, places)) == run([data]) == run([data[at : at + 1] for at in range(len(data))])

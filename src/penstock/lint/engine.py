@@ -41,7 +41,7 @@ from penstock.wire.codec import decode_json_object, load_event, to_plain
 from penstock.wire.decoder import DONE
 from penstock.wire.errors import JSONError, ShapeError
 from penstock.wire.load import load
-from penstock.wire.sse import Frame
+from penstock.wire.sse import Frame, Run
 from penstock.wire.wording import shown
 
 __all__ = ["MAX_FINDINGS", "EventLinter"]
@@ -125,6 +125,27 @@ class EventLinter:
     def take_strict(self, name: str, data: bytes) -> bool:
         """Judge a strict frame if it is a delta like the one before it; return whether it was."""
         return self._roads.run((Line(data, 0, name),), 0, self.facts) == 1
+
+    def feed_blocks(self, blocks: Sequence[Frame | Run]) -> None:
+        """Judge the next frames of an SSE stream, in runs as far as they come so."""
+        loose: list[Frame] = []
+        for block in blocks:
+            if isinstance(block, Run):
+                self.feed_frames(loose)
+                loose.clear()
+                self._feed_run(block)
+            else:
+                loose.append(block)
+        self.feed_frames(loose)
+
+    def _feed_run(self, run: Run) -> None:
+        if self._roads.take_all(run.event, run.bodies, self.facts):
+            return
+        first, *others = run.frames()
+        self.feed_frames((first,))
+        # It may have shown the others the way.
+        if others and not self._roads.take_all(run.event, run.bodies[1:], self.facts):
+            self.feed_frames(others)
 
     def feed_frames(self, frames: Sequence[Frame]) -> None:
         """Judge the next frames of an SSE stream."""

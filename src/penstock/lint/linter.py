@@ -162,7 +162,7 @@ class Linter:
             engine = self._judge("sse")
             # In slices, so that the frames of one are judged while they are warm.
             for start in range(0, len(data), _SLICE_BYTES):
-                engine.feed_frames(self._sse.feed(data[start : start + _SLICE_BYTES]))
+                engine.feed_blocks(self._sse.feed_runs(data[start : start + _SLICE_BYTES]))
                 if self._sse.error is not None:
                     raise self._sse.error
         elif self._format is Format.JSONL:

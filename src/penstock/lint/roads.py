@@ -17,18 +17,11 @@ from penstock.lint.facts import Facts
 from penstock.lint.shape import is_as_enumerated
 from penstock.spec import events as e
 from penstock.stream.reader import ResponseReader
+from penstock.upstream.responses.alike import DELTA_EVENTS, Alike, key_count
 from penstock.wire.codec import EventCodec
 from penstock.wire.sse import Frame
 
 __all__ = ["DELTA_EVENTS", "Line", "Roads", "exact_event", "is_plain", "is_plain_frame"]
-
-DELTA_EVENTS: Final = (
-    e.OutputTextDelta,
-    e.RefusalDelta,
-    e.ReasoningDelta,
-    e.ReasoningSummaryTextDelta,
-    e.FunctionCallArgumentsDelta,
-)
 
 _NOT_EXACT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode: Final = msgspec.json.Encoder().encode
@@ -56,17 +49,10 @@ def is_plain(event: e.StandardEvent, data: bytes) -> bool:
     Its types are right; what they leave open is looked at here, and whether a key stands twice: then there are more
     keys in `data` than in the event.
     """
-    return (
-        event.sequence_number is not UNSET
-        and (isinstance(event, e.ResponseEvent) or event.response_id is UNSET)
-        and is_as_enumerated(event)
-        and _keys(_encode(event)) == _keys(data)
-    )
-
-
-def _keys(data: bytes) -> int:
-    """Return how many keys JSON has; a quote in a text has a backslash before it."""
-    return data.count(b'":') - data.count(b'\\":')
+    if event.sequence_number is UNSET or not (isinstance(event, e.ResponseEvent) or event.response_id is UNSET):
+        return False
+    written = _encode(event)
+    return (written == data or key_count(written) == key_count(data)) and is_as_enumerated(event)
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -92,11 +78,12 @@ class _Road:
     far as it is told here the same ones, it has the same.
     """
 
-    __slots__ = ("append", "has_logprobs", "has_padding", "keys", "name")
+    __slots__ = ("alike", "append", "has_logprobs", "has_padding", "keys", "name")
 
-    def __init__(self, append: Callable[[str], object], keys: int, event: e.DeltaEvent, name: str | None) -> None:
+    def __init__(self, append: Callable[[str], object], event: e.DeltaEvent, data: bytes, name: str | None) -> None:
         self.append = append
-        self.keys = keys
+        self.alike = Alike(event, data)
+        self.keys = key_count(data)
         self.name = name  # of the frame; None where there is none but the line itself
         self.has_logprobs = event.logprobs is not UNSET if isinstance(event, e.OutputTextDelta) else None
         self.has_padding = None if isinstance(event, e.RefusalDelta) else event.obfuscation is not UNSET
@@ -128,8 +115,31 @@ class Roads:
             case _:
                 buffer = reader.draft(event.output_index).content[event.content_index].streamed
         self._roads[_PLACE[event.__class__](event)] = _Road(
-            buffer.append, _keys(data), event, event.event_type if framed else None
+            buffer.append, event, data, event.event_type if framed else None
         )
+
+    def take_all(self, name: str, bodies: Sequence[bytes], facts: Facts) -> bool:
+        """Take the data of strict frames of this name, if all go where one delta before them went.
+
+        Return whether they were taken; where they were not, some may be all the same, which `run` tells.
+        """
+        number = facts.last_number
+        if not self._roads or number is None:
+            return False
+        try:
+            first: Any = EventCodec.exact(bodies[0])
+        except _NOT_EXACT:
+            return False
+        place_of = _PLACE.get(first.__class__)
+        road = self._roads.get(place_of(first)) if place_of is not None else None
+        if road is None or road.name != name:
+            return False
+        deltas = road.alike.read(bodies, number + 1)
+        if deltas is None:
+            return False
+        road.append("".join([delta.delta for delta in deltas]))
+        _pass(facts, len(deltas), deltas[-1])
+        return True
 
     def run(self, frames: Sequence[Frame] | Sequence[Line], at: int, facts: Facts) -> int:
         """Take `frames` from `at` on, as long as each differs from one before it in its number and its text only.
@@ -172,7 +182,7 @@ class Roads:
                 if (
                     event.sequence_number != number + 1
                     or not delta
-                    or (data.count(b'":') != keys and _keys(data) != keys)
+                    or (data.count(b'":') != keys and key_count(data) != keys)
                     or (has_padding is not None and (event.obfuscation is not UNSET) is not has_padding)
                     or (
                         has_logprobs is not None
@@ -193,8 +203,15 @@ class Roads:
             pass
         taken = number - begun
         if taken:
-            facts.events += taken
-            facts.numbered += taken
-            facts.unnumbered = 0
-            facts.last_number, facts.last_event = number, last
+            _pass(facts, taken, last)
         return at + taken
+
+
+def _pass(facts: Facts, taken: int, last: e.ResponseStreamEvent | None) -> None:
+    """Let the facts be as after so many events with nothing new in them but their text."""
+    assert facts.last_number is not None
+    facts.events += taken
+    facts.numbered += taken
+    facts.unnumbered = 0
+    facts.last_number += taken
+    facts.last_event = last

@@ -9,7 +9,12 @@ the fast road decides nothing that would be decided differently there, and a tes
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeVar
+
+from msgspec import Struct
 
 from penstock.spec.events import STANDARD_EVENTS, OutputTextDelta, ResponseStreamEvent
 from penstock.wire.blocks import Blocks, Frame
@@ -18,7 +23,7 @@ from penstock.wire.decoder import DONE, MAX_FRAME_BYTES, EventDecoder, aread, re
 from penstock.wire.dialects import OPENRESPONSES, Dialect
 from penstock.wire.errors import FramingError, WireError
 
-__all__ = ["MAX_LINE_BYTES", "Frame", "SSEDecoder", "SSEEncoder", "SSEEventDecoder", "aread_sse", "read_sse"]
+__all__ = ["MAX_LINE_BYTES", "Frame", "Run", "SSEDecoder", "SSEEncoder", "SSEEventDecoder", "aread_sse", "read_sse"]
 
 MAX_LINE_BYTES = MAX_FRAME_BYTES
 """Most bytes of one line. A frame is usually one line, so this is the frame's limit unless asked otherwise."""
@@ -97,6 +102,36 @@ class _Gate:
         self.blocks.flush(frames)
 
 
+class Run(Struct, frozen=True):
+    """Strict blocks of one name that follow one another: what a `Frame` of each would say, without making so many."""
+
+    event: str
+    """The `event` field of each."""
+    bodies: list[bytes]
+    """The data of each."""
+    data: bytes
+    """All their bytes."""
+    offset: int
+    """Where the first begins in the stream, in bytes."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frame of each."""
+        around = len(_head(self.event.encode())) + len(_BLANK)
+        offset = self.offset
+        for body in self.bodies:
+            size = len(body) + around
+            yield Frame(self.event, body, None, None, (), offset, size, 1, True)
+            offset += size
+
+
+def _head(name: bytes) -> bytes:
+    """Return how a strict block of this name begins."""
+    return b"event: %b\n%b" % (name, _DATA)
+
+
+FoundT = TypeVar("FoundT")
+
+
 class SSEDecoder:
     """Turns the bytes of a stream, fed in pieces of any size, into frames; knows nothing of what is in them.
 
@@ -111,20 +146,23 @@ class SSEDecoder:
         self.error: FramingError | None = None
         """Why the decoder is dead; None while it lives."""
         self._gate = _Gate(max_line=max_line, max_frame=max_frame, all_blocks=all_blocks)
+        self._name = str(OutputTextDelta.__struct_config__.tag).encode()
+        """What most blocks are called, as far as we know: a guess that makes nothing but haste."""
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in the next bytes of the stream, and return the frames they complete.
 
         Raises FramingError where no frame came before the damage in `data`; otherwise the next call raises it.
         """
-        if self.error is not None:
-            raise self.error
         frames: list[Frame] = []
-        try:
-            self._feed(frames, data)
-        except FramingError as error:
-            self._die(error, frames)
+        self._feed(frames, data, self._read)
         return frames
+
+    def feed_runs(self, data: bytes) -> list[Frame | Run]:
+        """Do as `feed`, but return strict blocks of one name that follow one another as one `Run`."""
+        found: list[Frame | Run] = []
+        self._feed(found, data, self._read_runs)
+        return found
 
     def flush(self) -> list[Frame]:
         """Say that the stream has ended, and return the frame that never did, if any. Raises as `feed` does."""
@@ -137,19 +175,30 @@ class SSEDecoder:
             self._die(error, frames)
         return frames
 
-    def _die(self, error: FramingError, frames: list[Frame]) -> None:
+    def _die(self, error: FramingError, found: Sequence[object]) -> None:
         self.error = error
-        if not frames:
+        if not found:
             raise error
 
-    def _feed(self, frames: list[Frame], data: bytes) -> None:
+    def _feed(
+        self, found: list[FoundT | Frame], data: bytes, read: Callable[[list[FoundT | Frame], bytes], bytes]
+    ) -> None:
+        if self.error is not None:
+            raise self.error
         gate = self._gate
         for piece in gate.slices(data):
             plain = gate.take(piece)
             if plain and _LF in piece:
-                gate.unread = self._read(frames, gate.unread)
+                gate.unread = read(found, gate.unread)
             if not (plain and gate.may_hold()):
-                gate.parse(frames)
+                frames: list[Frame] = []
+                try:
+                    gate.parse(frames)
+                except FramingError as error:
+                    found += frames
+                    self._die(error, found)
+                    return
+                found += frames
 
     def _read(self, frames: list[Frame], data: bytes) -> bytes:
         """Append to `frames` the strict ones at the beginning of `data`, and return the rest."""
@@ -161,6 +210,54 @@ class SSEDecoder:
                 size += len(b"event: ") + len(name) + len(b"\n")
             frames.append(Frame(None if name is None else name.decode(), body, None, None, (), offset, size, 1, True))
             offset += size
+        return rest
+
+    def _read_runs(self, found: list[Run | Frame], data: bytes) -> bytes:
+        """Append to `found` the strict blocks at the beginning of `data`, and return the rest."""
+        # As in `SSEEventDecoder._divide`: to split is twice as quick as to match, where blocks have one name.
+        offset, name = self._gate.offset, self._name
+        head = _head(name)
+        begin = 0
+        if not data.startswith(head):
+            before, found_one, _ = data.partition(_BLANK + head)
+            if not found_one:
+                return self._read_blocks(found, data, offset)
+            begin = len(before) + len(_BLANK)
+            gap = self._read_blocks(found, data[:begin], offset)
+            if gap:
+                return gap + data[begin:]
+        bodies = data[begin + len(head) :].split(_BLANK + head)
+        last = bodies.pop()
+        if _LF in b"".join(bodies):
+            return self._read_blocks(found, data[begin:], offset + begin)
+        body, _, after = last.partition(b"\n")
+        rest = head + last
+        if after[:1] == b"\n":
+            bodies.append(body)
+            rest = after[1:]
+        end = len(data) - len(rest)
+        if bodies:
+            self._name = name
+            found.append(Run(name.decode(), bodies, data[begin:end], offset + begin))
+        return self._read_blocks(found, rest, offset + end) if rest.find(_BLANK) >= 0 else rest
+
+    def _read_blocks(self, found: list[Run | Frame], data: bytes, offset: int) -> bytes:
+        """Do the same with blocks of any names; `data` begins at `offset`."""
+        names, bodies, rest = _split(data)
+        at = 0
+        for name, group in groupby(zip(names, bodies, strict=True), key=itemgetter(0)):
+            alike = [body for _, body in group]
+            around = len(_DATA if name is None else _head(name)) + len(_BLANK)
+            if name is None:
+                for body in alike:
+                    size = len(body) + around
+                    found.append(Frame(None, body, None, None, (), offset + at, size, 1, True))
+                    at += size
+            else:
+                self._name = name
+                size = sum(map(len, alike)) + len(alike) * around
+                found.append(Run(name.decode(), alike, data[at : at + size], offset + at))
+                at += size
         return rest
 
 
