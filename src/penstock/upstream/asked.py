@@ -54,6 +54,8 @@ class RequestTranslation:
         """Begin with an empty body."""
         self.body: JsonObject = {}
         self.losses: list[Loss] = []
+        self.hosted: list[JsonObject] = []
+        """Tools the provider runs itself, in its own form."""
 
     def send(self, name: str, value: object) -> None:
         """Put a parameter into the body, unless the caller gave none."""
@@ -93,15 +95,19 @@ class RequestTranslation:
             raise UnsupportedParameter("previous_response_id", f"{self.api} remembers no earlier responses")
 
     def functions(self, request: CreateResponse) -> FunctionsAsked:
-        """Return the functions and the choice among them; raise UnsupportedParameter for any other kind of tool."""
+        """Return the functions and the choice among them, and keep in `hosted` the tools the provider runs itself.
+
+        Raises UnsupportedParameter for any other kind of tool.
+        """
         functions: list[FunctionToolParam] = []
         for number, tool in enumerate(request.tools or ()):
             if isinstance(tool, ExtensionTool):
-                raise UnsupportedParameter(f"tools[{number}].type", f"{self.api} has functions only, no {tool.type!r}")
+                self.hosted.append(self.hosted_tool(tool, f"tools[{number}]"))
+                continue
             self.lose_extras(tool, f"tools[{number}]")
             functions.append(tool)
         choice = request.tool_choice
-        if not functions:
+        if not functions and not self.hosted:
             if choice and choice not in ("auto", "none"):
                 raise UnsupportedParameter("tool_choice", "there are no tools to choose from")
             return FunctionsAsked(functions)
@@ -112,6 +118,10 @@ class RequestTranslation:
         if isinstance(choice, AllowedToolsParam):
             return self._allowed(choice, functions)
         return FunctionsAsked(functions, choice or None)
+
+    def hosted_tool(self, tool: ExtensionTool, path: str) -> JsonObject:
+        """Return a tool the provider runs itself in its form; raise UnsupportedParameter where it has none such."""
+        raise UnsupportedParameter(f"{path}.type", f"{self.api} has functions only, no {tool.type!r}")
 
     def _allowed(self, choice: AllowedToolsParam, functions: list[FunctionToolParam]) -> FunctionsAsked:
         self.lose_extras(choice, "tool_choice")

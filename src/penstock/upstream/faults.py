@@ -33,6 +33,7 @@ _BY_NAME = {
     "authenticationerror": "authentication_error",
     "badrequest": "invalid_request",
     "badrequesterror": "invalid_request",
+    "billingerror": "too_many_requests",
     "contextlengthexceeded": "invalid_request",
     "insufficientquota": "too_many_requests",
     "invalidargument": "invalid_request",
@@ -49,6 +50,7 @@ _BY_NAME = {
     "ratelimiterror": "too_many_requests",
     "ratelimitexceeded": "too_many_requests",
     "requests": "too_many_requests",
+    "requesttoolarge": "invalid_request",
     "tokens": "too_many_requests",
     # Groq checks a call against the tool's schema: the model failed, not whoever asked.
     "resourceexhausted": "too_many_requests",
