@@ -38,6 +38,11 @@ def clipped(value: object) -> str:
     return text if len(text) <= _CLIPPED else f"{text[:_CLIPPED]}..."
 
 
+def quoted(text: str) -> str:
+    """Return a text as a message shows it: in quotes, and no more of it than is needed to find it."""
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
+
+
 _CLIPPED: Final = 60
 _KINDS: Final = frozenset(
     str(kind.__struct_config__.tag)

@@ -107,7 +107,7 @@ def in_words(problem: Problem) -> str:
     place = problem.path
     match problem.kind:
         case "absent":
-            return f"{place} is required, and absent"
+            return f"{place} is required, and absent; expected {problem.expected}"
         case "null":
             return f"{place} is null; expected {problem.expected}"
         case "event":
@@ -143,6 +143,7 @@ def _object_check(cls: type[SpecObject]) -> _Check:
             field.encode_name,
             field.required or (cls, field.name) in _REQUIRED_BY_PROSE or field.name == "sequence_number",
             _field_check(cls, field.name, hints),
+            _expected(cls, field.name, hints),
         )
         for field in msgspec.structs.fields(cls)
         if field.name != "extra" and not _is_unjudged(cls, field.name)
@@ -150,12 +151,12 @@ def _object_check(cls: type[SpecObject]) -> _Check:
 
     def check(value: object, path: str) -> Iterator[Problem]:
         assert is_object(value)
-        for key, required, field_check in fields:
+        for key, required, field_check, expected in fields:
             at = f"{path}.{key}" if path else key
             if key in value:
                 yield from field_check(value[key], at)
             elif required:
-                yield Problem("absent", at, "this key", "nothing")
+                yield Problem("absent", at, expected, "nothing")
 
     return check
 
@@ -223,6 +224,28 @@ def _field_check(cls: type[SpecObject], name: str, hints: Mapping[str, Any]) -> 
         check = _anything  # by the schema
     allowed = ENUMERATIONS.get((cls, name))
     return check if allowed is None else _enumerated(check, allowed)
+
+
+def _expected(cls: type[SpecObject], name: str, hints: Mapping[str, Any]) -> str:
+    """Return, in words, what a field holds."""
+    if issubclass(cls, e.Event) and name == "sequence_number":
+        return _NUMBER_NAMES[int]
+    annotation, allowed = hints[name], ENUMERATIONS.get((cls, name))
+    members: list[Any] = list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    words = [_kind_name(member) for member in members if member not in (None, NoneType, UnsetType)]
+    if NoneType in members:
+        words.append("null")
+    words = sorted(set(words), key=words.index)
+    if allowed is None:
+        return " or ".join(words)
+    others = [f", or {word}" for word in words if word != _NUMBER_NAMES[str]]
+    return f"one of {', '.join(allowed)}{''.join(others)}"
+
+
+def _kind_name(annotation: Any) -> str:  # noqa: ANN401 - what type hints hold
+    if get_origin(annotation) is list:
+        return "an array"
+    return "an object" if _is_object(annotation) else _names([annotation])[0]
 
 
 def _anything(_value: object, _path: str) -> Iterator[Problem]:
@@ -315,7 +338,7 @@ def _union_check(members: tuple[Any, ...]) -> _Check:
                 absent = "type" not in value
                 kind: Kind = "absent" if absent else "type"
                 got = "nothing" if absent else shown(name)
-                yield Problem(kind, f"{path}.type", "this key" if absent else "a string", got)
+                yield Problem(kind, f"{path}.type", "a string", got)
             elif name in tagged:
                 yield from tagged[name](value, path)
             else:

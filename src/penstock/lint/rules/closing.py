@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from penstock.lint.compare import adds_parts, differences_from_done, differences_from_draft, is_known_kind, is_streamed
+from penstock.lint.compare import (
+    adds_parts,
+    clipped,
+    differences_from_done,
+    differences_from_draft,
+    is_known_kind,
+    is_streamed,
+)
 from penstock.lint.examples import Example, change, drop, truncate
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
@@ -58,8 +65,9 @@ class TerminalAbsent(Rule):
         if not facts.events:
             yield self.found("the stream ends before its first event")
         else:
-            opened = ", ".join(islice(facts.machine.open_places, SHOWN_PLACES)) or "nothing"
-            yield self.found(f"the stream ends while the response is {facts.machine.state.value}; open: {opened}")
+            opened = ", ".join(islice(facts.machine.open_places, SHOWN_PLACES))
+            what = f"open: {opened}" if opened else "nothing is open"
+            yield self.found(f"the stream ends while the response is {facts.machine.state.value}; {what}")
 
 
 class StatusDiffersFromEvent(EventRule):
@@ -109,7 +117,7 @@ class OutputDiffersFromStream(EventRule):
         "Fourteen of seventeen clients tested take the final answer from here: with an empty or other `output` they "
         "return no text and no calls, after having shown them."
     )
-    mend = "The output is made of the streamed items."
+    mend = "The output is made of the streamed items; an item that only it tells of is sent before it."
     bad = Example(base="text", edits=(change(_COMPLETED, "response.output", []),))
     good = Example(base="text")
 
@@ -133,7 +141,9 @@ def _output_differences(response: Response, facts: Facts, *, failed: bool) -> It
         # What a failed response keeps of its output is the server's affair.
         return
     if len(told) != len(places):
-        yield "", f"the output has {len(told)} items, {len(places)} were streamed", None
+        items = "1 item" if len(told) == 1 else f"{len(told)} items"
+        streamed = "1 was" if len(places) == 1 else f"{len(places)} were"
+        yield "", f"the output has {items}, {streamed} streamed", None
     for item, (index, place) in zip(told, enumerate(places), strict=False):
         known = facts.items[place]
         at = f"[{index}]"
@@ -215,7 +225,7 @@ class ItemStatusWrong(EventRule):
             if streamed and status != "in_progress":
                 yield self.found(f"the item is added as {status!r}, not 'in_progress'", step, path="item.status")
         elif status == "in_progress":
-            yield self.found("the item is done and 'in_progress'", step, path="item.status")
+            yield self.found("the item is done, and its status is still 'in_progress'", step, path="item.status")
 
 
 class IncompleteItemNotLast(EventRule):
@@ -235,7 +245,7 @@ class IncompleteItemNotLast(EventRule):
         "A client that sees the response completed takes the cut item, a half sentence or half a JSON document, for "
         "whole."
     )
-    mend = "The response ends as incomplete."
+    mend = "Where the item is the last, the response ends as incomplete; else the item is taken for completed."
     bad = Example(
         base="text",
         edits=(
@@ -270,7 +280,7 @@ class ErrorNotFollowedByFailed(GrammarRule):
     sentence = "Any error incurred while streaming will be followed by a response.failed event."
     what = "After an `error` event comes `response.failed`."
     why = "A client that goes by terminal events waits for ever, or reports success."
-    mend = "`response.failed` is put at the end, with the error."
+    mend = "The stream ends with `response.failed`, which tells the error, whatever else its end says."
     bad = Example(base="failed", edits=(drop("response.failed"),))
     good = Example(base="failed")
 
@@ -281,7 +291,7 @@ class ErrorNotFollowedByFailed(GrammarRule):
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Ask for the event that has to follow."""
         if facts.error_at is not None and not facts.is_over and not facts.unread:
-            yield self.found("the stream ends after an error event", related=facts.error_at)
+            yield self.found("the stream ends after an error event, without response.failed", related=facts.error_at)
 
 
 class FailedWithoutError(EventRule):
@@ -301,7 +311,10 @@ class FailedWithoutError(EventRule):
         "Users are told that something failed and never what; LangChain takes the reason of an incomplete answer from "
         "here."
     )
-    mend = "The error is taken from the `error` event; what does not belong is left out."
+    mend = (
+        "The error is taken from the `error` event; a missing time is that of the creation or later, a missing reason "
+        "`max_output_tokens`; what does not belong is left out."
+    )
     bad = Example(base="failed", edits=(change("response.failed", "response.error", None),))
     good = Example(base="failed")
 
@@ -314,8 +327,8 @@ class FailedWithoutError(EventRule):
             value = getattr(response, name)
             if name in response.extra or (value is not None) is is_wanted:
                 continue
-            how = "is null" if is_wanted else "is not null"
-            yield self.found(f"{event.event_type}: {name} {how}", step, path=f"response.{name}")
+            how = f"is null; expected {_WANTED[name]}" if is_wanted else f"is {clipped(value)}; expected null"
+            yield self.found(f"{name} of {event.event_type} {how}", step, path=f"response.{name}")
         if isinstance(event, e.ResponseCompleted) and response.completed_at is not None:
             created_at = min(
                 response.created_at, response.created_at if facts.first is None else facts.first.created_at
@@ -325,6 +338,11 @@ class FailedWithoutError(EventRule):
                 yield self.found(message, step, path="response.completed_at")
 
 
+_WANTED = {
+    "error": "an object that says what failed",
+    "incomplete_details": "an object with the reason",
+    "completed_at": "a Unix time",
+}
 # What each lifecycle event tells of how the response ended, and what it cannot tell. What is not here is the server's.
 _UNDER_WAY = {"error": False, "incomplete_details": False, "completed_at": False}
 _TOLD_AT_END = {
@@ -363,7 +381,7 @@ class UsageInconsistent(EventRule):
         usage = event.response.usage
         if usage is None:
             if isinstance(event, e.ResponseCompleted):
-                yield self.found("the response completed without usage", step, path="response.usage")
+                yield self.found("the response completed, and its usage is null", step, path="response.usage")
             return
         if usage.extra.keys() & {"input_tokens", "output_tokens", "total_tokens"}:
             return
@@ -376,7 +394,8 @@ def _inconsistencies(usage: ResponseUsage) -> Iterator[tuple[str, str]]:
     """Yield, as path and words, what cannot be right in the figures."""
     total = usage.input_tokens + usage.output_tokens
     if usage.total_tokens != total:
-        yield "total_tokens", f"total_tokens is {usage.total_tokens}, the sum is {total}"
+        words = f"{usage.input_tokens} in and {usage.output_tokens} out make {total}"
+        yield "total_tokens", f"total_tokens is {usage.total_tokens}, but {words}"
     read, reasoned = usage.input_tokens_details.cached_tokens, usage.output_tokens_details.reasoning_tokens
     if not 0 <= read <= usage.input_tokens:
         yield "input_tokens_details.cached_tokens", f"cached_tokens is {read} of {usage.input_tokens} input tokens"

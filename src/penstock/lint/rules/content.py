@@ -12,12 +12,12 @@ import msgspec
 from msgspec import UNSET
 
 from penstock.lint.compare import (
-    SHOWN,
     call_arguments,
     differences_from_draft,
     different_lists,
     is_known_kind,
     part_texts,
+    quoted,
     where_texts_differ,
 )
 from penstock.lint.examples import Example, change
@@ -58,7 +58,9 @@ class DoneDiffersFromDeltas(EventRule):
     why = (
         "One client shows the deltas, another the done text: one user sees what the other does not, and nobody is told."
     )
-    mend = "What was streamed stands; the done event repeats it."
+    mend = (
+        "What was streamed stands, and the done event repeats it; what it tells beyond that is sent as a delta first."
+    )
     bad = Example(
         base="text",
         edits=(
@@ -177,7 +179,7 @@ class ItemDiffersFromParts(EventRule):
     sentence = "When finished, the item is closed with response.output_item.done"
     what = "A done item is what was added, and equals its parts; a done call equals its arguments."
     why = "Codex, and every client that stores finished items, keeps another answer than the one that was shown."
-    mend = "The item is made of its parts."
+    mend = "The item is made of its parts; text that it tells beyond them is sent as a part of its own first."
     bad = Example(
         base="text",
         edits=(
@@ -231,7 +233,7 @@ class AddedNotEmpty(EventRule):
         "Clients put the deltas behind what was added: the text or the arguments are there twice. pydantic-ai, "
         "LiteLLM and the official OpenAI helper for Python lose such a call altogether."
     )
-    mend = "What was added comes as a delta."
+    mend = "What was added is sent as a delta; deltas that only repeat it are left out."
     bad = Example(base="call", edits=(change("response.output_item.added", "item.arguments", '{"gate":"north"}'),))
     good = Example(base="call")
 
@@ -241,18 +243,25 @@ class AddedNotEmpty(EventRule):
             case e.OutputItemAdded():
                 match event.item:
                     case FunctionCallItem() if event.item.arguments:
-                        yield self.found("the call is added with its arguments", step, path="item.arguments")
+                        yield self.found(_with("call", event.item.arguments), step, path="item.arguments")
                     case MessageItem() if any(part_text(part) for part in event.item.content):
-                        yield self.found("the message is added with its content", step, path="item.content")
+                        text = "".join(map(part_text, event.item.content))
+                        yield self.found(_with("message", text), step, path="item.content")
                     case ReasoningItem() if any(part_text(part) for part in event.item.summary):
-                        yield self.found("the reasoning is added with its summary", step, path="item.summary")
+                        text = "".join(map(part_text, event.item.summary))
+                        yield self.found(_with("reasoning", text), step, path="item.summary")
                     case _:
                         pass
             case _:
                 assert isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded))
                 if part_text(event.part) and not facts.is_whole(event):
                     key = "refusal" if part_kind(event.part) == "refusal" else "text"
-                    yield self.found("the part is added with its text", step, path=f"part.{key}")
+                    yield self.found(_with("part", part_text(event.part)), step, path=f"part.{key}")
+
+
+def _with(what: str, text: str) -> str:
+    """Say that something is added with what its deltas should bring."""
+    return f"the {what} is not empty when it is added: {quoted(text)}"
 
 
 class ArgumentsNotJSON(EventRule):
@@ -288,8 +297,8 @@ class ArgumentsNotJSON(EventRule):
         try:
             msgspec.json.decode(event.item.arguments)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            shown = event.item.arguments[:SHOWN]
-            yield self.found(f"the arguments are not JSON: {shown!r}", step, path="item.arguments")
+            words = f"the arguments are not JSON: {quoted(event.item.arguments)}"
+            yield self.found(words, step, path="item.arguments")
 
 
 class AnnotationOutOfRange(EventRule):

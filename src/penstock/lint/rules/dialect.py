@@ -25,10 +25,10 @@ class OpenAIReasoningText(DialectRule):
     )
     tells = "OpenAI's name for an event of raw reasoning, response.reasoning.*"
     why = (
-        "Clients of OpenAI's API know these names, and some know only them; clients of the specification know the "
-        "others."
+        "Clients of OpenAI's API know these names, clients of the specification the others: of seventeen tested five "
+        "lose raw reasoning by these names, eleven by the specification's."
     )
-    mend = "The events get the specification's names; the openai dialect has them the other way about."
+    mend = "The events get the specification's names; with --dialect openai they get OpenAI's."
     bad = Example(
         base="reasoning",
         edits=(
@@ -75,7 +75,7 @@ class OpenAIHostedTool(DialectRule):
     )
     tells = "a hosted tool of OpenAI, without a slug"
     why = "Clients of OpenAI's API know the bare names; for others they look like events of a newer specification."
-    mend = "They get the slug `openai:`; the openai dialect has the bare names."
+    mend = "They get the slug `openai:`; with --dialect openai the bare names stay."
     bad = Example(
         base="text",
         edits=(
@@ -102,7 +102,7 @@ class VTCodeEnvelope(DialectRule):
     )
     tells = "an event in VT Code's envelope"
     why = "Clients of the specification ignore the id, and do not know the custom event."
-    mend = "The events are written in the specification's form; the vtcode dialect has VT Code's."
+    mend = "The events are written in the specification's form; with --dialect vtcode in VT Code's."
     bad = Example(base="text", edits=(change("response.output_text.delta", "response_id", "resp_1"),))
     good = Example(base="text")
 
@@ -118,7 +118,7 @@ class FlatErrorEvent(DialectRule):
     what = "An `error` event has `code`, `message` and `param` at its top, not in `error`."
     tells = "an error with its fields at the top, as OpenAI sends it"
     why = "The AI SDK's Open Responses provider raises on it; the official OpenAI SDKs expect it."
-    mend = "They are put into `error`; the openai dialect has them at the top."
+    mend = "They are put into `error`; with --dialect openai they stand at the top."
     bad = Example(
         base="failed",
         edits=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penstock.lint.compare import quoted
 from penstock.lint.examples import Example
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
@@ -120,7 +121,7 @@ class DoneSentinelAbsent(FrameRule):
         "A client that reads on until `[DONE]` hangs until the connection is closed. None of the seventeen tested "
         "breaks without it."
     )
-    mend = "It is put at the end."
+    mend = "It is put at the end, once."
     bad = Example(base="text", done=False)
     good = Example(base="text")
 
@@ -144,7 +145,7 @@ class DataAfterDone(FrameRule):
     sentence = "The terminal event MUST be the literal string [DONE]."
     what = "Nothing follows `[DONE]`."
     why = "Clients stop reading there; whatever follows is lost."
-    mend = "What belongs to the stream is put before it; the rest is left out."
+    mend = "A `[DONE]` that comes before the terminal event waits for it; what comes after both is left out."
     bad = Example(
         base="text",
         framing=lambda data: data + b'event: acme:late\ndata: {"type":"acme:late","sequence_number":11}\n\n',
@@ -159,8 +160,7 @@ class DataAfterDone(FrameRule):
         """Look for frames after the sentinel; once is enough."""
         if facts.done_sentinels and not frame.is_done and frame.data_lines and not self._told:
             self._told = True
-            what = step.type if step is not None and step.type else "data"
-            yield self.found(f"{what} comes after [DONE]", step)
+            yield self.found(f"more data comes after [DONE]: {quoted(frame.data.decode('utf-8', 'replace'))}", step)
 
 
 class DataNotJSONObject(FrameRule):
@@ -176,7 +176,10 @@ class DataNotJSONObject(FrameRule):
         "A client that parses each frame raises, and the rest of the stream is lost with it; of two equal keys "
         "clients take either."
     )
-    mend = "The frame is left out."
+    mend = (
+        "The frame is left out. An event that began or ended something is made anew from those around it, and the end "
+        "of a text is taken from its done event; what only this frame told is lost. Of two equal keys the last counts."
+    )
     bad = Example(base="text", framing=lambda data: data.replace(b"data: [DONE]", b"data: null\n\ndata: [DONE]"))
     good = Example(base="text")
 
@@ -194,7 +197,7 @@ class EventSplitOrMerged(FrameRule):
         "Many clients read line by line: of an event on two lines, or of two events in one frame, they parse half and "
         "raise."
     )
-    mend = "Each event is written as a frame of its own."
+    mend = "Each event is written as a frame of its own, on one line; the halves of one event are joined."
     bad = Example(
         base="text",
         framing=lambda data: data.replace(
@@ -232,7 +235,7 @@ class WrongContentType(FrameRule):
     sentence = "servers MUST return header Content-Type: text/event-stream"
     what = "A streamed reply has the content type `text/event-stream`. Judged only where the reply's headers are known."
     why = "Browsers refuse it, and proxies hold it back until it is whole."
-    mend = "The header is the server's to set."
+    mend = None
     bad = Example(base="text", content_type="application/json")
     good = Example(base="text", content_type="text/event-stream; charset=utf-8")
 
@@ -240,7 +243,7 @@ class WrongContentType(FrameRule):
         """Look at the header."""
         told = facts.profile.content_type
         if told is not None and told.partition(";")[0].strip().lower() != "text/event-stream":
-            yield self.found(f"the content type is {told!r}, not 'text/event-stream'")
+            yield self.found(f"the header Content-Type is {told!r}, not 'text/event-stream'")
 
 
 class SentinelOnWebSocket(FrameRule):
@@ -260,7 +263,8 @@ class SentinelOnWebSocket(FrameRule):
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Count the sentinels."""
         if facts.profile.transport == "websocket" and facts.done_sentinels:
-            yield self.found("[DONE] was sent over a WebSocket")
+            times = "" if facts.done_sentinels == 1 else f" {facts.done_sentinels} times"
+            yield self.found(f"[DONE] was sent over a WebSocket{times}")
 
 
 class InvalidUTF8(FrameRule):

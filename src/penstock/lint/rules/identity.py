@@ -496,7 +496,7 @@ class IdOrNameEmpty(EventRule):
     sentence = _UNIQUE_ID
     what = "The ids of responses, items and calls, and the names of calls, are not empty."
     why = "Nothing can be looked up by an empty id: no client can continue the response, or answer the call."
-    mend = "An id is made."
+    mend = "An id is made; a call whose name never comes is called `unnamed`."
     bad = Example(
         base="call",
         edits=(

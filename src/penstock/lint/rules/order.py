@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.lint.compare import call_arguments
+from penstock.lint.compare import call_arguments, quoted
 from penstock.lint.examples import Example, change, drop, drop_all, insert_after, move, repeat
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
@@ -26,6 +26,11 @@ _ITEM_DONE = "response.output_item.done"
 _PART_ADDED = "response.content_part.added"
 _PART_DONE = "response.content_part.done"
 _COMPLETED = "response.completed"
+
+
+def _never(what: str, text: str) -> str:
+    """Say of a text that it was told and not streamed."""
+    return f"{what} had no delta: {quoted(text)}"
 
 
 def _added_words(violation: Violation) -> str:
@@ -105,7 +110,7 @@ class EventAfterTerminal(GrammarRule):
         "Clients stop reading at the terminal event: what follows is lost. Codex loses an item whose "
         "`output_item.done` comes late."
     )
-    mend = "What belongs to the output is put before the terminal event; the rest is left out."
+    mend = "Output and extension events are put before the terminal event; the rest is left out."
     bad = Example(base="text", edits=(insert_after(_COMPLETED, {"type": "acme:trace_event", "latency_ms": 34}),))
     good = Example(base="extension")
 
@@ -128,7 +133,10 @@ class ItemNotAdded(GrammarRule):
         "The AI SDK, LangChain and the official OpenAI helpers keep text by the item it belongs to: without the item "
         "they raise (`text part msg_... not found`) or drop the text."
     )
-    mend = "The missing event is put in, with what is known of the item; a second one is left out."
+    mend = (
+        "The missing event is put in, with what is known of the item (a call waits for its name); a second one is left "
+        "out."
+    )
     bad = Example(base="call", edits=(drop(_ITEM_ADDED),))
     good = Example(base="call")
 
@@ -174,7 +182,10 @@ class DeltaAfterDone(GrammarRule):
         "A client that took the done event for the whole text shows less than was sent, and acts on arguments that "
         "were not complete."
     )
-    mend = "The content is put into a new part, or before the done event where it is still to be sent."
+    mend = (
+        "The content is put into a new part, or into a new item where the item is done. Arguments that come after "
+        "their done event are left out, since a call is not made twice."
+    )
     bad = Example(
         base="text",
         edits=(
@@ -303,7 +314,7 @@ class WrongContentForPart(GrammarRule):
         "item, arguments to function calls."
     )
     why = "A typed client has no place for it: the official helpers raise, others drop it."
-    mend = "The content is put into a part of its own kind."
+    mend = "The content is put into a part of its own kind, arguments into a call of their own."
     bad = Example(
         base="text",
         edits=(change(_PART_ADDED, "part", {"type": "refusal", "refusal": ""}),),
@@ -409,13 +420,13 @@ class ContentWithoutDelta(EventRule):
             case e.FunctionCallArgumentsDone():
                 draft = facts.draft(event.output_index)
                 if event.arguments and (draft is None or not call_arguments(draft)):
-                    yield self.found("the arguments were never streamed", step, path="arguments")
+                    yield self.found(_never("the arguments", event.arguments), step, path="arguments")
             case e.OutputTextDone() | e.RefusalDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
                 part = facts.part(event)
                 text = event.refusal if isinstance(event, e.RefusalDone) else event.text
                 if text and part is not None and not part.streamed and not part_text(part.added):
                     path = "refusal" if isinstance(event, e.RefusalDone) else "text"
-                    yield self.found("the text was never streamed", step, path=path)
+                    yield self.found(_never(f"the {path}", text), step, path=path)
             case _:
                 assert isinstance(event, e.OutputItemDone)
                 yield from self._check_item(step, event, facts)
@@ -426,19 +437,21 @@ class ContentWithoutDelta(EventRule):
         item = event.item
         if isinstance(item, FunctionCallItem):
             if item.arguments and (draft is None or not call_arguments(draft)):
-                yield self.found("the arguments were never streamed", step, path="item.arguments")
+                yield self.found(_never("the arguments", item.arguments), step, path="item.arguments")
         elif isinstance(item, (MessageItem, ReasoningItem)):
             content = item.content if isinstance(item.content, list) else []
             parts = draft.content if draft is not None else {}
             for index, part in enumerate(content):
                 if index not in parts and part_text(part):
-                    yield self.found("this part was never streamed", step, path=f"item.content[{index}]")
+                    words = _never(f"content[{index}]", part_text(part))
+                    yield self.found(words, step, path=f"item.content[{index}]")
                     return
             if isinstance(item, ReasoningItem):
                 summaries = draft.summary if draft is not None else {}
                 for index, part in enumerate(item.summary):
                     if index not in summaries and part_text(part):
-                        yield self.found("this part was never streamed", step, path=f"item.summary[{index}]")
+                        words = _never(f"summary[{index}]", part_text(part))
+                        yield self.found(words, step, path=f"item.summary[{index}]")
                         return
 
 

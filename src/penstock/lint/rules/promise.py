@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from penstock.lint.compare import clipped
 from penstock.lint.examples import Example, change, change_all
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
@@ -149,7 +150,7 @@ class ToolChoiceIgnored(EventRule):
                     f"tool_choice asks for {choice.name!r}, and {call.name!r} is called", step, path="item.name"
                 )
         elif isinstance(step.event, e.ResponseCompleted) and choice != "none" and not facts.calls:
-            asked = "at least one call" if choice == "required" else "a call of a named function"
+            asked = f"a call of {choice.name!r}" if isinstance(choice, SpecificFunctionParam) else "at least one call"
             yield self.found(f"tool_choice asks for {asked}, and there is none", step, path="response.output")
 
 
@@ -185,7 +186,7 @@ class ParallelCallsForbidden(EventRule):
         if call is None or facts.request is None or facts.request.parallel_tool_calls is not False:
             return
         if facts.calls == 1:
-            yield self.found("parallel_tool_calls is false, and this is a second call", step, path="item")
+            yield self.found(f"parallel_tool_calls is false, and {call.name!r} is a second call", step, path="item")
 
 
 class MaxToolCallsExceeded(EventRule):
@@ -211,7 +212,7 @@ class MaxToolCallsExceeded(EventRule):
         call = _called(step, facts)
         most = facts.request.max_tool_calls if facts.request is not None else None
         if call is not None and isinstance(most, int) and facts.calls == most:
-            yield self.found(f"max_tool_calls is {most}, and this is call {most + 1}", step, path="item")
+            yield self.found(f"max_tool_calls is {most}, and {call.name!r} is call {most + 1}", step, path="item")
 
 
 class EchoDiffers(EventRule):
@@ -260,7 +261,7 @@ class EchoDiffers(EventRule):
             if not _same_echo(name, wanted, response):
                 self._told.add(name)
                 yield self.found(
-                    f"{name} was asked as {_shown(want)}, and is {_shown(got)}", step, path=f"response.{name}"
+                    f"{name} was asked as {clipped(want)}, and is {clipped(got)}", step, path=f"response.{name}"
                 )
 
 
@@ -309,14 +310,6 @@ def _same_echo(name: str, want: Response, got: Response) -> bool:
             return type(asked_choice) is type(choice) and (not isinstance(choice, str) or asked_choice == choice)
         case _:
             return bool(getattr(want, name) == getattr(got, name))
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-
-
-_SHOWN: Final = 60
 
 
 class ObfuscationUnasked(EventRule):

@@ -27,9 +27,12 @@ class RequiredFieldAbsent(ShapeRule):
     what = "Every key the schema requires is there: of events, responses, items, parts, usage and errors."
     why = (
         "Typed clients raise, or read nothing. pydantic-ai and the AI SDK refuse text parts without `annotations`, "
-        "the AI SDK items without `status`, Codex and seven others reasoning without `summary`."
+        "the AI SDK items without `status`, Codex and eight others reasoning without `summary`."
     )
-    mend = "The key is put in with its zero value."
+    mend = (
+        "The key is put in, with what the other events say or else with its zero value; an id is made, an event "
+        "without a `type` is taken for what its other keys make it."
+    )
     bad = Example(base="text", edits=(remove(_COMPLETED, "response.truncation"),))
     good = Example(base="text")
 
@@ -45,7 +48,7 @@ class NullNotAllowed(ShapeRule):
     sentence = "All fields not marked nullable MUST have a value. Use zero values where applicable."
     what = "A value is null only where the schema allows null."
     why = "Typed clients raise on it; others go on and fail later, where nobody finds the cause."
-    mend = "The value is set to its zero value."
+    mend = "The value is set to what the other events say, or else to its zero value."
     bad = Example(base="text", edits=(change(_COMPLETED, "response.temperature", None),))
     good = Example(base="text")
 
@@ -61,7 +64,10 @@ class WrongType(ShapeRule):
     sentence = "Items are discriminated based on the type field"
     what = "Values have the JSON types of the schema; integers where integers are asked for."
     why = "Typed clients raise: one string for a number, and the stream is lost."
-    mend = "The value is converted where nothing is lost by it, or else set to its zero value."
+    mend = (
+        'The value is converted where nothing is lost by it (`"9"` to 9, an object of arguments to its JSON), or else '
+        "treated as absent."
+    )
     bad = Example(base="text", edits=(change(_COMPLETED, "response.usage.input_tokens", "9"),))
     good = Example(base="text")
 
@@ -77,7 +83,7 @@ class UnknownValue(ShapeRule):
     sentence = "The spec defines the set of valid states for each state machine in the API."
     what = "Statuses, roles, phases, part types and the like have a value the schema knows."
     why = "A client that branches on the value takes no branch, or raises."
-    mend = "A known value with the same meaning is put in where there is one."
+    mend = "The value that the event implies is put in (`completed` for an item that is done), or else the usual one."
     bad = Example(base="text", edits=(change(_ITEM_ADDED, "item.role", "bot"),))
     good = Example(base="text")
 
@@ -96,7 +102,10 @@ class UnprefixedExtensionEvent(ShapeRule):
         "A client cannot tell a server's own event from one of a newer specification, and the npm helper of OpenAI "
         "raises on it."
     )
-    mend = "The event is left out; what it says of the output is kept."
+    mend = (
+        "An event that carries what one of the specification does is written as that (`response.text.delta` as "
+        "`response.output_text.delta`); any other gets the slug `upstream:`."
+    )
     bad = Example(base="text", edits=(insert_after(_ITEM_ADDED, {"type": "trace_event", "latency_ms": 34}),))
     good = Example(base="extension")
 
@@ -112,7 +121,7 @@ class UnprefixedExtensionItem(ShapeRule):
     sentence = "New item types that are not part of this specification MUST be prefixed with the implementor slug"
     what = "An item of a type the specification does not have carries a slug: `acme:search_result`."
     why = "Type names collide between servers, and a client cannot tell whose item it is."
-    mend = "The item gets a slug."
+    mend = "The item gets the slug `upstream:`, or keeps the type that it was added with."
     bad = Example(
         base="empty",
         edits=(
@@ -167,7 +176,7 @@ class ErrorPayloadShape(ShapeRule):
     sentence = "When an error occurs, the API responds with a structured error object"
     what = "An `error` event carries `error` with `type`, `code`, `message` and `param`."
     why = "Clients show `error.message`; without it the user is told that something failed, and not what."
-    mend = "What is missing is put in with its zero value."
+    mend = "What is missing is put in with its zero value; `response.failed` keeps what it says itself."
     bad = Example(base="failed", edits=(remove("error", "error.param"),))
     good = Example(base="failed")
 
@@ -183,7 +192,7 @@ class WebSocketErrorEnvelope(ShapeRule):
     sentence = "WebSocket failures MUST be sent as a JSON error envelope with a status code and an error.code."
     what = "An `error` that is no event of a response has, over a WebSocket, a `status` and an `error.code`."
     why = "A client tells by the code whether to send its whole input again, to connect again, or to give up."
-    mend = None
+    mend = "A missing `status` is that of the error's type, a missing `code` is the type."
     bad = Example(
         base="text", transport="websocket", framing=lambda data: data + _FAILURE.replace(b'"status":400,', b"")
     )
