@@ -86,8 +86,6 @@ class EventLinter:
         `shortcuts`: take the shorter roads, which lead to the same findings; without, every event takes the longest.
         """
         self.findings: list[Finding] = []
-        self.base = 0
-        """How many bytes were taken past the decoder of frames, which counts offsets."""
         self.uncounted = 0
         """How many findings came after the first `MAX_FINDINGS`."""
         self._classes = tuple(rules)
@@ -171,7 +169,7 @@ class EventLinter:
             self._judge_frame(frame, None)
             self.facts.unread = 1
         else:
-            self._feed_data(frame.data, frame, self.base + frame.offset)
+            self._feed_data(frame.data, frame, frame.offset)
 
     def feed_lines(self, lines: Sequence[Line]) -> None:
         """Judge the next lines of a recording, or messages of a WebSocket."""
@@ -239,7 +237,7 @@ class EventLinter:
                 self._add("OR110", damage.not_utf8, index, offset)
             if damage.joined and begun is not None:
                 self._broken = None
-                self._add("OR107", "one event is split over two frames", index, self.base + begun.offset)
+                self._add("OR107", "one event is split over two frames", index, begun.offset)
             if damage.meant is not None:
                 if damage.not_utf8 is not None:
                     self.facts.tear(None)

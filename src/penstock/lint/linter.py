@@ -22,11 +22,8 @@ from penstock.wire.sse import SSEDecoder
 __all__ = ["Linter", "lint"]
 
 _BOM = b"\xef\xbb\xbf"
-_BLANK = b"\n\n"
 _FIRST_BYTES = 64
 _SLICE_BYTES = 64 * 1024
-_TEXT_NAME = "response.output_text.delta"
-_TEXT_HEAD = f"event: {_TEXT_NAME}\ndata: ".encode()
 
 
 class Linter:
@@ -68,8 +65,6 @@ class Linter:
         self._pending = bytearray()
         self._offset = 0
         self._dead = False
-        self._is_between = False
-        """Whether the next byte begins a block of an SSE stream."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -94,18 +89,15 @@ class Linter:
     def feed(self, data: bytes) -> list[Finding]:
         """Take the next bytes, cut anywhere."""
         engine = self._engine
-        if engine is not None and self._is_between and data.startswith(_TEXT_HEAD) and data.endswith(_BLANK):
-            # One block in one chunk, as servers send them: there is nothing to divide.
-            body = data[len(_TEXT_HEAD) : -len(_BLANK)]
-            if body.find(b"\n") < 0 and body.find(b"\r") < 0 and engine.take_strict(_TEXT_NAME, body):
-                engine.base += len(data)
+        if engine is not None and self._format is Format.SSE:
+            body = self._sse.only_block(data)
+            if body is not None and engine.take_strict(self._sse.name, body):
+                self._sse.skip(data)
                 return []
         before = len(engine.findings) if engine is not None else 0
         if not self._dead:
             try:
                 self._feed(data)
-                # Nothing is held back after a blank line.
-                self._is_between = self._format is Format.SSE and data.endswith(_BLANK) and b"\r" not in data
             except FramingError as error:
                 self._die(error)
         return self.findings[before:]
@@ -141,11 +133,10 @@ class Linter:
     def _die(self, error: FramingError) -> None:
         """Report bytes that are no framing; after them nothing can be read."""
         self._dead = True
-        self._is_between = False
         code = "OR110" if "UTF-8" in error.message else "OR106"
         engine = self._judge()
         engine.facts.unread += 1
-        engine.report(code, error.message, offset=None if error.offset is None else engine.base + error.offset)
+        engine.report(code, error.message, offset=error.offset)
 
     def _feed(self, data: bytes, *, final: bool = False) -> None:
         if self._format is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from penstock.lint.damage import damaged, repeated_key
 from penstock.lint.rules import ALL_RULES
 from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
+from penstock.upstream.responses.alike import DELTA_EVENTS, Alike, key_count
 from penstock.upstream.responses.mender import Mender
 from penstock.wire.codec import EventCodec, decode_json_object, encode_object, encode_plain
 from penstock.wire.decoder import DONE, MAX_FRAME_BYTES
@@ -32,7 +33,7 @@ from penstock.wire.dialects import Dialect, dialect_by_name
 from penstock.wire.errors import FramingError, JSONError
 from penstock.wire.formats import Format, detect_format
 from penstock.wire.jsonl import JSONLEncoder
-from penstock.wire.sse import Frame, SSEDecoder, SSEEncoder
+from penstock.wire.sse import Frame, Run, SSEDecoder, SSEEncoder
 
 __all__ = ["Mend", "Repairer", "repair"]
 
@@ -47,8 +48,6 @@ _STATUS: Final[Mapping[str, int]] = {
     "too_many_requests": 429,
 }
 """The HTTP status of an error, by its type; any other is the server's fault (spec: "Errors")."""
-_HELD_BYTES: Final = 4096
-"""How much of a block that has not ended is looked at again when more of it comes."""
 _NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
 """How Python's decoder passes on bytes that are not UTF-8."""
 
@@ -112,13 +111,9 @@ class Repairer:
         self._told: set[str] = set()
         self._named: list[Mend] = []
         self._seen = 0
-        # Whether an event with which nothing is wrong is written as it came; and how the last delta's block began.
+        # Whether an event with which nothing is wrong is written as it came; and the last delta that was.
         self._is_verbatim = type(self._dialect) is Dialect
-        self._is_clean = False
-        self._held = b""
-        self._hot_name: str = ""
-        self._hot_prefix = b"event: "
-        self._hot_keys: int = 0
+        self._alike: Alike | None = None
 
     @property
     def mends(self) -> list[Mend]:
@@ -164,52 +159,38 @@ class Repairer:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes, cut anywhere; return what can go out."""
-        passed = b""
-        if self._is_clean:
-            if self._held:
-                data, self._held = self._held + data, b""
-            end = data.rfind(b"\n\n") + 2
-            if end == 1 and len(data) < _HELD_BYTES and b"\r" not in data:
-                self._held = data
-                return b""
-            if end > 1 and data.startswith(self._hot_prefix) and self._passes(data[:end]):
-                passed, data = data[:end], data[end:]
-                if len(data) < _HELD_BYTES and b"\r" not in data:
-                    self._held = data
-                    return passed
         if self._is_closed:
             return b""
-        out: list[bytes] = [passed]
+        if self._alike is not None and not self._is_split:
+            body = self._frames.only_block(data)
+            if body is not None and self._passes(self._frames.name, (body,)):
+                self._frames.skip(data)
+                return data
+        out: list[bytes] = []
         self._take(out, self._as_utf8(data, final=False), final=False)
-        # Whole blocks leave nothing behind in the decoder: what comes next may be looked at without it.
-        self._is_clean = self._is_verbatim and self._format is Format.SSE and data.endswith(b"\n\n")
         return b"".join(out)
 
-    def _passes(self, data: bytes) -> bool:
-        """Whether `data` is nothing but whole blocks of deltas, each like the last one; then they were taken.
+    def _passes(self, name: str, bodies: Sequence[bytes]) -> bool:
+        """Whether the data of strict frames of this name is nothing but deltas like the last one; then they were taken.
 
-        One block at a time, as servers send them, or many of one name: there is nothing to divide and nothing to write.
+        They go out as they are: there is nothing to write.
         """
-        if self._begun is not None or self._done_sentinels:
+        alike = self._alike
+        if alike is None or self._begun is not None or self._done_sentinels or name != alike.name:
             return False
-        prefix = self._hot_prefix
-        bodies = data[len(prefix) : -2].split(b"\n\n" + prefix)
-        joined = b"".join(bodies)
-        if b"\n" in joined or b"\r" in joined or _keys(joined) != self._hot_keys * len(bodies):
+        number = self._mender.due(alike.event)
+        deltas = None if number is None else alike.read(bodies, number)
+        if deltas is None:
             return False
-        try:
-            deltas = list(map(EventCodec.exact, bodies))
-        except _NOT_EXACT:
-            return False
-        return deltas[0].event_type == self._hot_name and self._mender.pass_deltas(deltas)
+        self._mender.pass_deltas(deltas)
+        return True
 
     def close(self) -> bytes:
         """Say that the upstream has closed; return the rest of the stream, with its end."""
         if self._is_closed:
             return b""
         out: list[bytes] = []
-        held, self._held = self._held, b""
-        self._take(out, self._as_utf8(held, final=True), final=True)
+        self._take(out, self._as_utf8(b"", final=True), final=True)
         self._is_closed = True
         if self._is_damaged:
             self._mender.note("OR110", "bytes that are not UTF-8 became U+FFFD", at_end=True)
@@ -223,8 +204,13 @@ class Repairer:
 
     def _as_utf8(self, data: bytes, *, final: bool) -> bytes:
         """Return `data` as UTF-8; a character that is cut in two waits for its other bytes."""
-        if not self._is_split and not final and data.isascii():
-            return data
+        if not self._is_split and not final:
+            try:
+                str(data, "utf-8")
+            except UnicodeDecodeError:
+                pass
+            else:
+                return data
         text = self._text.decode(data, final)
         self._is_split = bool(self._text.getstate()[0])
         try:
@@ -271,8 +257,11 @@ class Repairer:
             raise FramingError(f"a line of more than {self._max_frame} bytes")
 
     def _take_sse(self, out: list[bytes], data: bytes, *, final: bool) -> None:
-        for frame in self._frames.feed(data):
-            self._take_frame(out, frame)
+        for found in self._frames.feed_runs(data):
+            if isinstance(found, Run):
+                self._take_run(out, found)
+            else:
+                self._take_frame(out, found)
         if self._frames.error is not None:
             raise self._frames.error
         if final:
@@ -344,6 +333,19 @@ class Repairer:
             self._note("OR107", "the blank line that ends the event was put in")
         self._take_data(out, frame.data, frame)
 
+    def _take_run(self, out: list[bytes], run: Run) -> None:
+        if self._passes(run.event, run.bodies):
+            out.append(run.data)
+            return
+        first, *others = run.frames()
+        self._take_frame(out, first)
+        # It may have shown the others the way.
+        if others and self._passes(run.event, run.bodies[1:]):
+            out.append(run.data[first.size :])
+        else:
+            for frame in others:
+                self._take_frame(out, frame)
+
     def _comment(self, comment: bytes) -> bytes:
         return self._sse.comment(comment.decode("utf-8", "replace"))
 
@@ -367,30 +369,21 @@ class Repairer:
         self._settle_begun()
         if frame is not None and frame.event != event.event_type:
             self._note_name(frame, event.event_type)
-        keys = _keys(data)
-        if (
-            keys == self._hot_keys
-            and frame is not None
-            and frame.event == self._hot_name == event.event_type
-            and frame.data_lines == 1
-            and self._mender.pass_deltas((event,))
-        ):
-            out.append(b"%b%b\n\n" % (self._hot_prefix, data))
-            return
         if self._is_websocket:
             self._renew(event.event_type)
         events = self._mender.feed_exact(event)
         # No key stands twice if there are as many as the event has; or else they are looked at.
-        if keys != _keys(encode_object(event)) and self._has_repeated_key(data):
+        written = encode_object(event)
+        if written != data and key_count(written) != key_count(data) and self._has_repeated_key(data):
             self._write(out, events)
         elif len(events) == 1 and events[0] is event and self._is_verbatim and b"\n" not in data:
             # What came in goes out as it is, however its JSON was written: then cuts in the stream cannot show.
             if frame is None:
                 out.append(data + b"\n")
                 return
-            prefix = b"event: %b\ndata: " % event.event_type.encode()
-            out.append(b"%b%b\n\n" % (prefix, data))
-            self._hot_name, self._hot_prefix, self._hot_keys = event.event_type, prefix, keys
+            out.append(b"event: %b\ndata: %b\n\n" % (event.event_type.encode(), data))
+            if isinstance(event, DELTA_EVENTS):
+                self._alike = Alike(event, data)
         else:
             self._write(out, events)
 
@@ -499,11 +492,6 @@ class Repairer:
         if self._is_websocket and self._mender.has_ended:
             # Nothing follows before the next request: it would wait for that.
             out += map(self._encode, self._mender.end())
-
-
-def _keys(data: bytes) -> int:
-    """Return how many keys JSON has; a quote in a text has a backslash before it."""
-    return data.count(b'":') - data.count(b'\\":')
 
 
 def repair(

@@ -116,7 +116,7 @@ class Run(Struct, frozen=True):
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frame of each."""
-        around = len(_head(self.event.encode())) + len(_BLANK)
+        around = len(_head(self.event)) + len(_BLANK)
         offset = self.offset
         for body in self.bodies:
             size = len(body) + around
@@ -124,9 +124,9 @@ class Run(Struct, frozen=True):
             offset += size
 
 
-def _head(name: bytes) -> bytes:
+def _head(name: str) -> bytes:
     """Return how a strict block of this name begins."""
-    return b"event: %b\n%b" % (name, _DATA)
+    return b"event: %b\n%b" % (name.encode(), _DATA)
 
 
 FoundT = TypeVar("FoundT")
@@ -146,8 +146,9 @@ class SSEDecoder:
         self.error: FramingError | None = None
         """Why the decoder is dead; None while it lives."""
         self._gate = _Gate(max_line=max_line, max_frame=max_frame, all_blocks=all_blocks)
-        self._name = str(OutputTextDelta.__struct_config__.tag).encode()
-        """What most blocks are called, as far as we know: a guess that makes nothing but haste."""
+        self.name = ""
+        """What blocks are called, as far as we know: a guess that makes nothing but haste."""
+        self._expect(str(OutputTextDelta.__struct_config__.tag))
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in the next bytes of the stream, and return the frames they complete.
@@ -174,6 +175,26 @@ class SSEDecoder:
         except FramingError as error:
             self._die(error, frames)
         return frames
+
+    def only_block(self, data: bytes) -> bytes | None:
+        """Return the data of the one strict block called `name` that `data` is; None where it is anything else.
+
+        Servers send an event at a time. Who needs no frame of it may `skip` it; who does feeds it as any other chunk.
+        """
+        if not data.startswith(self._head) or not data.endswith(_BLANK):
+            return None
+        gate = self._gate
+        body = data[len(self._head) : -len(_BLANK)]
+        is_next = not gate.unread and gate.blocks.clean and self.error is None
+        return body if is_next and len(data) <= gate.small and _LF not in body and _CR not in body else None
+
+    def skip(self, data: bytes) -> None:
+        """Take in a chunk which is only one block, without a frame of it."""
+        self._gate.taken += len(data)
+
+    def _expect(self, name: str) -> None:
+        if name != self.name:
+            self.name, self._head = name, _head(name)
 
     def _die(self, error: FramingError, found: Sequence[object]) -> None:
         self.error = error
@@ -215,8 +236,7 @@ class SSEDecoder:
     def _read_runs(self, found: list[Run | Frame], data: bytes) -> bytes:
         """Append to `found` the strict blocks at the beginning of `data`, and return the rest."""
         # As in `SSEEventDecoder._divide`: to split is twice as quick as to match, where blocks have one name.
-        offset, name = self._gate.offset, self._name
-        head = _head(name)
+        offset, name, head = self._gate.offset, self.name, self._head
         begin = 0
         if not data.startswith(head):
             before, found_one, _ = data.partition(_BLANK + head)
@@ -237,8 +257,8 @@ class SSEDecoder:
             rest = after[1:]
         end = len(data) - len(rest)
         if bodies:
-            self._name = name
-            found.append(Run(name.decode(), bodies, data[begin:end], offset + begin))
+            self._expect(name)
+            found.append(Run(name, bodies, data[begin:end], offset + begin))
         return self._read_blocks(found, rest, offset + end) if rest.find(_BLANK) >= 0 else rest
 
     def _read_blocks(self, found: list[Run | Frame], data: bytes, offset: int) -> bytes:
@@ -247,16 +267,15 @@ class SSEDecoder:
         at = 0
         for name, group in groupby(zip(names, bodies, strict=True), key=itemgetter(0)):
             alike = [body for _, body in group]
-            around = len(_DATA if name is None else _head(name)) + len(_BLANK)
             if name is None:
                 for body in alike:
-                    size = len(body) + around
+                    size = len(_DATA) + len(body) + len(_BLANK)
                     found.append(Frame(None, body, None, None, (), offset + at, size, 1, True))
                     at += size
             else:
-                self._name = name
-                size = sum(map(len, alike)) + len(alike) * around
-                found.append(Run(name.decode(), alike, data[at : at + size], offset + at))
+                self._expect(name.decode())
+                size = sum(map(len, alike)) + len(alike) * (len(self._head) + len(_BLANK))
+                found.append(Run(self.name, alike, data[at : at + size], offset + at))
                 at += size
         return rest
 

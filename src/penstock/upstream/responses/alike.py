@@ -51,11 +51,12 @@ def key_count(data: bytes) -> int:
 class Alike:
     """A delta with which nothing was wrong, and what others must have in common with it."""
 
-    __slots__ = ("_common", "_is_padded", "_keys", "_rest", "_size", "event")
+    __slots__ = ("_common", "_is_padded", "_keys", "_rest", "_size", "event", "name")
 
     def __init__(self, event: e.DeltaEvent, data: bytes) -> None:
         """Take a faultless delta, which was decoded exactly from `data`."""
         self.event = event
+        self.name = event.event_type
         self._is_padded = getattr(event, "obfuscation", UNSET) is not UNSET
         self._rest = (_ALIKE_BUT_PADDING if self._is_padded else _ALIKE)[event.__class__]
         self._common = self._rest(event)

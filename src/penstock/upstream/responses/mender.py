@@ -116,27 +116,18 @@ class Mender(SnapshotMender):
         self._take(event)
         return self._drain()
 
-    def pass_deltas(self, deltas: Sequence[e.ResponseStreamEvent]) -> bool:
-        """Take deltas, decoded exactly, each where the last one was; whether they were taken, and go out as they are.
+    def due(self, like: e.DeltaEvent) -> int | None:
+        """Return the number of a delta that would go where `like` went, and out as it is; None where none would now."""
+        is_hot = like.__class__ is self._hot and self._hot_place(like) == self._hot_key
+        return self._number if is_hot and self._number == self._last_number + 1 else None
 
-        Nothing has happened where they were not.
-        """
-        hot, place, key = self._hot, self._hot_place, self._hot_key
-        number = self._last_number
-        if self._number != number + 1:
-            return False
-        for event in deltas:
-            number += 1
-            delta: Any = event
-            if event.__class__ is not hot or place(event) != key or delta.sequence_number != number or not delta.delta:
-                return False
-        for event in deltas:
-            delta = event
-            self._hot_append(delta.delta)
-        self._last_number = number
-        self._number = number + 1
-        self.events += len(deltas)
-        return True
+    def pass_deltas(self, deltas: Sequence[e.DeltaEvent]) -> None:
+        """Take deltas that are like the one `due` was asked about, numbered as it said; they go out as they are."""
+        count = len(deltas)
+        self._hot_append("".join([delta.delta for delta in deltas]))
+        self._last_number += count
+        self._number += count
+        self.events += count
 
     def end(self) -> list[e.ResponseStreamEvent]:
         """Say that the upstream has said its `[DONE]`: what waited for the end goes out, if the response has ended."""
