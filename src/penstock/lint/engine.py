@@ -364,7 +364,9 @@ class EventLinter:
 
     def _judge_frame(self, frame: Frame, step: Step | None) -> None:
         for rule in self._frame_rules:
-            self._keep(rule.frame(frame, step, self.facts))
+            for found in rule.frame(frame, step, self.facts):
+                # Of a frame that holds no event, such as one after the end, its place at least is known.
+                self._keep((found if found.offset is not None else replace(found, offset=frame.offset),))
 
     def _is_envelope(self, fields: Mapping[str, object]) -> bool:
         """Whether an event is a failure of a WebSocket, which needs no response to be about.
@@ -412,7 +414,7 @@ class EventLinter:
     def _judge_by_older(self, fields: dict[str, object], step: Step) -> None:
         """Judge by the document of 2026-01-15, where it differs."""
         for path in absent_logprobs(fields):
-            self._tell_problem(Problem("absent", path, "this key", "nothing"), step)
+            self._tell_problem(Problem("absent", path, "an array", "nothing"), step)
         if has_newer_objects(fields):
             self._tell_dialect("OR807", step)
 
