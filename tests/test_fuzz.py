@@ -9,6 +9,7 @@ import pytest
 
 from tools import fuzz
 from tools.fuzz_inputs import Inputs, Seed, cuts
+from tools.fuzz_judges import judging_holds_little, judging_is_linear
 from tools.fuzz_targets import CHECKS, Fault, expect, growth_is_linear, memory_is_bounded
 
 
@@ -24,6 +25,14 @@ def test_the_work_grows_with_the_bytes_and_no_faster() -> None:
 
 def test_a_stream_without_an_end_is_not_held() -> None:
     memory_is_bounded(limit=1000, sent=130_000)
+
+
+def test_the_work_of_judging_grows_with_the_frames_and_no_faster() -> None:
+    judging_is_linear(20)
+
+
+def test_a_judge_does_not_hold_what_says_nothing() -> None:
+    judging_holds_little(200)
 
 
 def test_a_seed_makes_the_same_inputs_every_time() -> None:
@@ -106,6 +115,8 @@ def test_the_command_tells_what_it_found(
     monkeypatch.setattr(fuzz, "CHECKS", {no_x: CHECKS[no_x]})
     monkeypatch.setattr(fuzz, "growth_is_linear", lambda size: None)
     monkeypatch.setattr(fuzz, "memory_is_bounded", lambda: None)
+    monkeypatch.setattr(fuzz, "judging_is_linear", lambda count: None)
+    monkeypatch.setattr(fuzz, "judging_holds_little", lambda count: None)
 
     assert fuzz.main(["--count", "0"]) == 0
     assert "0 inputs, no fault" in capsys.readouterr().out

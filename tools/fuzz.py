@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 
 from tools.fuzz_inputs import Inputs
+from tools.fuzz_judges import judging_holds_little, judging_is_linear
 from tools.fuzz_targets import CHECKS, Fault, growth_is_linear, memory_is_bounded
 
 FAULTS = Path(".fuzz")
@@ -149,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return replay(options.replay)
     growth_is_linear(2000)
     memory_is_bounded()
+    judging_is_linear(300)
+    judging_holds_little(1000)
     clock = Clock(options.seed, options.seconds, options.count)
     faults = 0
     for number, fault in run(Inputs(options.recordings), options.seed, clock):

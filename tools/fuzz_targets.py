@@ -332,14 +332,14 @@ def websocket_messages_are_read_or_refused(data: bytes) -> None:
 # --------------------------------------------------------------------------------------------------- events to response
 
 
-def _tolerantly(data: bytes) -> list[ResponseStreamEvent]:
+def tolerantly(data: bytes) -> list[ResponseStreamEvent]:
     found, _ = _collect(read_events([data], on_error=lambda _: None))
     return found
 
 
 @check("events", "noise")
 def any_events_can_be_folded(data: bytes) -> None:
-    events = _tolerantly(data)
+    events = tolerantly(data)
     reader = ResponseReader(strict=False)
     for event in events:
         reader.feed(event)
@@ -355,7 +355,7 @@ def any_events_can_be_folded(data: bytes) -> None:
 @check("events", "noise")
 def a_refused_step_changes_nothing(data: bytes) -> None:
     strict = ResponseReader(strict=True)
-    for event in _tolerantly(data)[:60]:
+    for event in tolerantly(data)[:60]:
         before = (strict.response, strict.state, list(strict.machine.open_places), strict.last_sequence_number)
         try:
             strict.feed(event)
@@ -369,20 +369,20 @@ def a_refused_step_changes_nothing(data: bytes) -> None:
 # ------------------------------------------------------------------------------------------------------------ upstream
 
 
-def _said(translation: Translation, pieces: Iterable[bytes]) -> list[Output]:
-    said: list[Output] = []
+def said(translation: Translation, pieces: Iterable[bytes]) -> list[Output]:
+    outputs: list[Output] = []
     for piece in pieces:
-        said.extend(translation.feed(piece))
-    said.extend(translation.close())
-    return said
+        outputs.extend(translation.feed(piece))
+    outputs.extend(translation.close())
+    return outputs
 
 
 @check("events", "chat", "noise")
 def chat_completions_do_not_depend_on_cuts(data: bytes) -> None:
     dice = dice_for(data)
     api = ChatCompletions(Options(think_tags=dice.random() < 0.5))
-    whole = _said(api.stream(), [data])
-    same("outputs", whole, _said(api.stream(), cuts(data, dice)))
+    whole = said(api.stream(), [data])
+    same("outputs", whole, said(api.stream(), cuts(data, dice)))
     same("outputs of the reply", whole, list(api.reply(data)))
 
 
@@ -396,12 +396,12 @@ def whatever_an_upstream_sends_a_valid_stream_comes_out(data: bytes) -> None:
     stream = ResponseStream(emitter, model="m", ids=lambda prefix: f"{prefix}_{next(numbers)}", clock=lambda: 1.7e9)
     translation = ChatCompletions(Options(think_tags=dice.random() < 0.5)).stream()
     Relay(translation, stream).run(cuts(data, dice))
-    _expect_valid(list(events.events), stream.response)
+    expect_valid(list(events.events), stream.response)
     same("bytes", list(map(SSEEncoder().encode, events.events)), frames)
     same("read again", list(events.events), list(read_sse(frames)))
 
 
-def _expect_valid(events: list[ResponseStreamEvent], response: Response) -> None:
+def expect_valid(events: list[ResponseStreamEvent], response: Response) -> None:
     reader = ResponseReader(strict=True).feed_all(events)
     expect(reader.is_done, "no terminal event")
     same("differences", [], reader.differences())
@@ -435,7 +435,7 @@ def _answer(request: CreateResponse) -> None:
     )
     with stream:
         stream.send("Hello")
-    _expect_valid(list(events.events), stream.response)
+    expect_valid(list(events.events), stream.response)
     written = encode_object(stream.response)
     same("the response, read again", stream.response, decode_object(Response, written))
     same("the request, read again", request, decode_object(type(request), encode_object(request)))
@@ -466,7 +466,7 @@ _NEVER_ENDING: tuple[tuple[str, bytes], ...] = (
 )
 
 
-def _lines_run(function: Callable[[], object]) -> int:
+def lines_run(function: Callable[[], object]) -> int:
     """Return how many lines of Python are run by `function`."""
     count = 0
 
@@ -488,7 +488,7 @@ def growth_is_linear(size: int) -> None:
     """Raise Fault where four times the bytes, in small pieces, take much more than four times the steps."""
     for (what, unit), (name, reader), piece in itertools.product(_NEVER_ENDING, _READERS.items(), (1, 50)):
         few, many = (
-            _lines_run(partial(_read_in_pieces, reader, unit * (length // len(unit)), piece))
+            lines_run(partial(_read_in_pieces, reader, unit * (length // len(unit)), piece))
             for length in (size, 4 * size)
         )
         expect(many <= 5 * few + 200, "more steps than bytes", what, name, piece, few, many)

@@ -23,6 +23,7 @@ from penstock.spec import events as e
 from penstock.spec.request import CreateResponse
 from penstock.stream.emitters import ListStreamEmitter
 from penstock.stream.writer import ResponseWriter
+from penstock.upstream.responses.mender import MAX_WAITING
 from penstock.wire.codec import decode_object, encode_plain, load_event, to_plain
 from penstock.wire.dialects import UnknownDialectError, dialect_by_name
 from penstock.wire.sse import SSEEncoder
@@ -272,6 +273,101 @@ def _joined(events: list[Event]) -> str:
             key = (event.get("output_index"), event.get("content_index"), event.get("summary_index"))
             places[key] = places.get(key, "") + event["delta"]
     return json.dumps(list(places.values()), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(("name", "key"), [("output_item.done", "item"), ("content_part.done", "part")])
+@pytest.mark.parametrize("value", [{}, None, "absent"], ids=["empty", "null", "absent"])
+def test_a_done_event_that_is_about_nothing_is_told_what_was_streamed(name: str, key: str, value: Any) -> None:  # noqa: ANN401
+    events = base_events("text")
+    (at,) = (index for index, event in enumerate(events) if event["type"] == f"response.{name}")
+    was = events[at].pop(key)
+    if value != "absent":
+        events[at][key] = value
+    after, mends = mend(events)
+    assert after[at][key] == was
+    assert [(mend.code, mend.event) for mend in mends] == [("OR202" if value is None else "OR201", at)]
+
+
+# What never ends.
+
+
+def endless(*events: Event, times: int = 12) -> bytes:
+    """Return events, the last of them many times over."""
+    repeated = [*events[:-1], *([events[-1]] * times)]
+    return sse([{**event, "sequence_number": number} for number, event in enumerate(repeated)])
+
+
+def test_of_the_changes_the_first_are_kept_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.upstream.responses.voice.MAX_MENDS", 5)
+    created = base_events("text")[0]
+    whole = repairer()
+    whole.feed(endless(created))
+    assert [mend.code for mend in whole.mends] == ["OR301"] * 5
+    assert whole.more == 6
+    whole.close()
+    assert (len(whole.mends), whole.more) == (5, 7)  # the stream was cut short
+
+
+def test_changes_are_counted_over_all_responses_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.lint.repair.MAX_MENDS", 3)
+    turn = base_events("text")
+    turn[4]["obfuscation"] = 5
+    connection = repairer(transport="websocket")
+    for _ in range(5):
+        for event in turn:
+            connection.feed(encode_plain(event) + b"\n")
+    connection.close()
+    assert (codes(connection.mends), connection.more) == (["OR203"] * 3, 2)
+
+
+def test_names_that_were_told_of_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.lint.repair.MAX_MENDS", 3)
+    monkeypatch.setattr("penstock.upstream.responses.voice.MAX_MENDS", 3)
+    mending = repairer()
+    response = base_events("text")[0]
+    for number in range(9):
+        other = {**response, "sequence_number": number, "response": {**response["response"], "id": f"resp_{number}"}}
+        mending.feed(b"event: name_%d\ndata: %b\n\n" % (number, encode_plain(other)))
+    assert (len(mending.mends), mending.more) == (3, 14)
+
+
+def test_extensions_do_not_wait_for_ever_for_a_response() -> None:
+    ping = {"type": "acme:ping"}
+    mending = repairer()
+    assert mending.feed(endless(ping, times=MAX_WAITING - 1).removesuffix(b"data: [DONE]\n\n")) == b""
+    out = plain(mending.feed(sse([{**ping, "sequence_number": MAX_WAITING - 1}], done=False)))
+    assert [event["type"] for event in out] == ["response.created", *["acme:ping"] * MAX_WAITING]
+    assert codes(mending.mends) == ["OR301"]
+
+
+@pytest.mark.parametrize("before", [0, 4], ids=["before the response", "in the response"])
+def test_extensions_overtake_an_error_behind_which_too_many_wait(before: int) -> None:
+    events = base_events("text")
+    error = {"type": "error", "error": {"type": "server_error", "code": None, "message": "no", "param": None}}
+    ping = {"type": "acme:ping"}
+    data = endless(*events[:before], error, ping, times=MAX_WAITING + 2)
+    out, mends = repaired(data)
+    assert_mended(data, out)
+    after = types(plain(out))
+    assert after.count("acme:ping") == MAX_WAITING + 2
+    assert after[after.index("error") - 3 : after.index("error")] == ["acme:ping"] * 3
+    assert set(codes(mends)) <= {"OR301", "OR606"}
+
+
+def test_of_too_many_errors_the_last_counts() -> None:
+    events = base_events("text")[:4]
+    errors = [
+        {"type": "error", "error": {"type": "server_error", "code": None, "message": f"no {number}", "param": None}}
+        for number in range(MAX_WAITING + 2)
+    ]
+    data = sse([{**event, "sequence_number": number} for number, event in enumerate([*events, *errors])])
+    out, mends = repaired(data)
+    assert_mended(data, out)
+    assert types(plain(out)).count("error") == MAX_WAITING
+    assert plain(out)[-1]["response"]["error"]["message"] == f"no {MAX_WAITING + 1}"
+    assert [mend.message for mend in mends if "others" in mend.message] == [
+        "of more than 1000 errors the others were left out"
+    ]
 
 
 # A stream that is cut short.

@@ -344,6 +344,7 @@ def test_a_whole_reply_is_read() -> None:
         ({"error": {"message": "No.", "code": "x"}}, "No."),
         ({"error": "No."}, "No."),
         ({"detail": "No."}, '{"detail":"No."}'),
+        ({"detail": "No\ud83d."}, '{"detail":"No\\ud83d."}'),
     ],
 )
 def test_an_error_in_place_of_a_reply_is_a_failure(body: object, message: str) -> None:

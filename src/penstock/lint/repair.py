@@ -27,6 +27,7 @@ from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
 from penstock.upstream.responses.alike import DELTA_EVENTS, Alike, key_count
 from penstock.upstream.responses.mender import Mender
+from penstock.upstream.responses.voice import MAX_MENDS
 from penstock.wire.codec import EventCodec, decode_json_object, encode_object, encode_plain
 from penstock.wire.decoder import DONE, MAX_FRAME_BYTES
 from penstock.wire.dialects import Dialect, dialect_by_name
@@ -69,7 +70,7 @@ class Repairer:
 
     Feed it bytes (`feed`: SSE, JSON lines or a document, told apart by what they hold), which come out as SSE or as
     JSON lines; or events (`feed_event`), which come out as events. Then `close`, or `close_events`. It never raises on
-    a stream. `mends` is what was mended so far.
+    a stream. `mends` is what was mended so far, the first `MAX_MENDS` changes; `more` is how many came after them.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Repairer:
         self._is_done_sent = False
         self._told: set[str] = set()
         self._named: list[Mend] = []
+        self._more = 0
         self._seen = 0
         # Whether an event with which nothing is wrong is written as it came; and the last delta that was.
         self._is_verbatim = type(self._dialect) is Dialect
@@ -118,11 +120,23 @@ class Repairer:
     @property
     def mends(self) -> list[Mend]:
         """What was mended so far, in order."""
+        self._name_mends()
+        return self._named
+
+    def _name_mends(self) -> None:
         new, self._seen = self._mender.mends[self._seen :], len(self._mender.mends)
         for mended in new:
             name = _NAMES[mended.code]
-            self._named.append(Mend(code=mended.code, name=name, event=mended.event, message=mended.message))
-        return self._named
+            if len(self._named) < MAX_MENDS:
+                self._named.append(Mend(code=mended.code, name=name, event=mended.event, message=mended.message))
+            else:
+                self._more += 1
+
+    @property
+    def more(self) -> int:
+        """How many changes there were after those that are kept."""
+        self._name_mends()
+        return self._more + self._mender.more
 
     @property
     def events(self) -> int:
@@ -370,6 +384,10 @@ class Repairer:
         if frame is not None and frame.event != event.event_type:
             self._note_name(frame, event.event_type)
         if self._is_websocket:
+            if event.event_type == "error" and self._is_envelope({}):
+                # It has all that an event has; yet it is about no response.
+                self._take_inexact(out, data, frame)
+                return
             self._renew(event.event_type)
         events = self._mender.feed_exact(event)
         # No key stands twice if there are as many as the event has; or else they are looked at.
@@ -412,7 +430,7 @@ class Repairer:
     def _renew(self, name: object) -> None:
         """Begin another response, where the one before has ended."""
         if name == "response.created" and self._mender.is_done:
-            self._named = self.mends
+            self._more = self.more
             self._seen = 0
             events = self._mender.events
             self._mender = self._new_mender()
@@ -484,7 +502,8 @@ class Repairer:
 
     def _note_once(self, key: str, code: str, message: str) -> None:
         if key not in self._told:
-            self._told.add(key)
+            if len(self._told) < MAX_MENDS:
+                self._told.add(key)
             self._note(code, message)
 
     def _write(self, out: list[bytes], events: Iterable[ResponseStreamEvent]) -> None:

@@ -21,7 +21,7 @@ from penstock.stream.output import Failure, FunctionCall, Output
 from penstock.upstream.base import Translation, UnsupportedParameter, UpstreamAPI, UpstreamRequest
 from penstock.upstream.responses.mender import Mended, Mender
 from penstock.upstream.responses.said import Said
-from penstock.wire.codec import EventCodec, decode_json_object, to_plain
+from penstock.wire.codec import EventCodec, decode_json_object, encode_plain, to_plain
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.errors import FramingError, JSONError
 from penstock.wire.formats import Format, detect_format
@@ -182,5 +182,5 @@ def _error_of(fields: Mapping[str, Any]) -> ErrorPayload:
         # Every field of an error has a zero value, so a tolerant reading refuses none.
         payload = load(ErrorPayload, cast("dict[str, Any]", error), tolerant=True)
         return replace(payload, type=payload.type or "server_error")
-    message = error if isinstance(error, str) else msgspec.json.encode(dict(fields)).decode()[:200]
+    message = error if isinstance(error, str) else encode_plain(dict(fields)).decode()[:200]
     return ErrorPayload(type="server_error", code="upstream_error", message=message, param=None)

@@ -206,6 +206,8 @@ class ItemMender(CallMender):
             self._absorb(same[0], item, "OR503")
             return
         if not kind:
+            if self._is_told("item"):
+                self._mend("OR201", "output_item.done without an item is told what was streamed")
             if place is not None:
                 self._close_item(place, None)
             return

@@ -17,12 +17,14 @@ Where something has to wait, and how long at most:
 | `output_item.done` | those of the items before it | the last of them |
 | `output_item.done` of an incomplete item, which has to be last | another item | the next item, or the end |
 | extension events before the first event of the response | that event | the first that is no extension |
+
+Of the events that wait for another, `MAX_WAITING` are held at most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -41,7 +43,10 @@ from penstock.upstream.responses.snapshots import SnapshotMender
 from penstock.upstream.responses.voice import Mended
 from penstock.wire.codec import to_plain
 
-__all__ = ["Mended", "Mender"]
+__all__ = ["MAX_WAITING", "Mended", "Mender"]
+
+MAX_WAITING: Final = 1000
+"""How many events wait for another: no honest server says as much before its response, or behind an error."""
 
 
 class Mender(SnapshotMender):
@@ -166,7 +171,10 @@ class Mender(SnapshotMender):
         if isinstance(event, e.ErrorEvent):
             self._flush_early()
             self._error = event.error
-            self._tail.append(event)
+            if len(self._tail) < MAX_WAITING:
+                self._tail.append(event)
+            else:
+                self._mend_once("errors", "OR606", f"of more than {MAX_WAITING} errors the others were left out")
             return
         if isinstance(event, e.ResponseEvent):
             self._lifecycle(event)
@@ -221,9 +229,13 @@ class Mender(SnapshotMender):
             self._mend("OR303", f"{event.event_type} was put before the terminal event")
         if self._reader.state is ResponseState.NEW and not self._tail:
             self._early.append(event)
-        elif self._tail or self._cut is not None:
+            if len(self._early) == MAX_WAITING:
+                self._flush_early()
+        elif (self._tail or self._cut is not None) and len(self._tail) < MAX_WAITING:
             self._tail.append(event)
         else:
+            # An extension may come anywhere, so it may overtake what waits already.
+            self._create()
             self._emit(event)
 
     def _finish(self) -> None:

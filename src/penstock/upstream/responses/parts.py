@@ -93,6 +93,8 @@ class PartMender(TextMender):
             target = next((part for part in not_done if self._said(part) == told), not_done[-1])
         if kind:
             self._hold_against(parts, target, event.part, "OR502")
+        elif self._is_told("part"):
+            self._mend("OR201", f"{event.event_type} without a part is told what was streamed")
         self._close_part(target, event.part if kind else None, event, "OR307")
 
     def _hold_against(self, parts: list[PartPlace], target: PartPlace, told: Content, code: str) -> None:

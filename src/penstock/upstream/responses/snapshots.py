@@ -138,6 +138,11 @@ class SnapshotMender(ItemMender):
         }
         self._flush_early()
 
+    def _tell_output(self, output: list[Item]) -> None:
+        """Keep what a snapshot tells of the output until the end, when it shows whether it was streamed."""
+        if output:
+            self._told_output.append(output)
+
     def _flush_early(self) -> None:
         early, self._early = self._early, []
         if early:
@@ -195,7 +200,7 @@ class SnapshotMender(ItemMender):
             status = "queued" if queued else "in_progress"
             if isinstance(event, e.ResponseCreated):
                 response = self._snapshot(event, "in_progress", "queued")
-                self._told_output.append(event.response.output)
+                self._tell_output(event.response.output)
                 self._emit_created(event if response is event.response else replace(event, response=response))
                 return
             self._mend("OR301", "response.created is missing, and was put first")
@@ -203,16 +208,16 @@ class SnapshotMender(ItemMender):
             self._emit_created(e.ResponseCreated(response=created))
         elif isinstance(event, e.ResponseCreated):
             self._mend("OR301", "a second response.created was left out")
-            self._told_output.append(event.response.output)
+            self._tell_output(event.response.output)
             return
         is_queued = isinstance(event, e.ResponseQueued)
         legal = (ResponseState.CREATED, ResponseState.WAITING, *(() if is_queued else (ResponseState.QUEUED,)))
         if self._reader.state not in legal:
             self._mend("OR302", f"{event.event_type} was left out: the response is {self._reader.state.value}")
-            self._told_output.append(event.response.output)
+            self._tell_output(event.response.output)
             return
         response = self._snapshot(event, "queued" if is_queued else "in_progress")
-        self._told_output.append(event.response.output)
+        self._tell_output(event.response.output)
         told: Any = event if response is event.response else replace(event, response=response)
         self._emit(told)
 
@@ -224,7 +229,7 @@ class SnapshotMender(ItemMender):
             born = replace(self._snapshot(event, status), status="in_progress", output=[], usage=None, error=None)
             born = replace(born, completed_at=None, incomplete_details=None)
             self._emit_created(e.ResponseCreated(response=born))
-        self._told_output.append(event.response.output)
+        self._tell_output(event.response.output)
         self._absent_at_end = self._absent
         self._is_output_told = not any(_OUTPUT.fullmatch(path) for path in self._absent)
         if self._terminal is not None:

@@ -15,8 +15,10 @@ from penstock.stream.machine import StreamStateError
 from penstock.stream.reader import ResponseReader
 from penstock.upstream.responses.places import ItemPlace, Places
 
-__all__ = ["Mended", "Voice", "index_name", "index_of", "placed"]
+__all__ = ["MAX_MENDS", "Mended", "Voice", "index_name", "index_of", "placed"]
 
+MAX_MENDS: Final = 10_000
+"""How many changes are kept: of a hostile stream, which could need one in every event, the others are counted."""
 _HOT: Final[Mapping[type, Callable[[Any], Any]]] = {
     e.OutputTextDelta: attrgetter("output_index", "content_index", "item_id", "logprobs", "response_id"),
     e.RefusalDelta: attrgetter("output_index", "content_index", "item_id", "response_id"),
@@ -40,6 +42,8 @@ class Voice(ABC):
     def __init__(self, *, ids: Callable[[str], str]) -> None:
         """Begin a stream; `ids` returns a new id for a prefix."""
         self.mends: list[Mended] = []
+        self.more: int = 0
+        """How many changes there were after those that are kept."""
         self.events: int = 0
         """How many events came."""
         self._ids = ids
@@ -60,15 +64,22 @@ class Voice(ABC):
 
     def note(self, code: str, message: str, *, at_end: bool = False) -> None:
         """Add a change that was made elsewhere, such as to the framing of the next event."""
-        self.mends.append(Mended(code, None if at_end else self.events, message))
+        self._keep(Mended(code, None if at_end else self.events, message))
 
     def _mend(self, code: str, message: str) -> None:
-        self.mends.append(Mended(code, self._index, message))
+        self._keep(Mended(code, self._index, message))
+
+    def _keep(self, mended: Mended) -> None:
+        if len(self.mends) < MAX_MENDS:
+            self.mends.append(mended)
+        else:
+            self.more += 1
 
     def _mend_once(self, key: str, code: str, message: str) -> None:
         """Tell once a stream what a server does all the time."""
         if key not in self._told:
-            self._told.add(key)
+            if len(self._told) < MAX_MENDS:
+                self._told.add(key)
             self._mend(code, message)
 
     def _mend_empty(self, path: str, message: str) -> None:
