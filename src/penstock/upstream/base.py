@@ -81,8 +81,9 @@ class UpstreamAPI(ABC):
     name: str
     """As the command line knows it: `chat-completions`."""
 
-    endpoint: str
-    """Where requests are posted, below the provider's base URL: `/chat/completions`."""
+    endpoint: str = ""
+    """Where requests are posted, below the provider's base URL: `/chat/completions`. Empty where it depends on the
+    request; then `path` says it."""
 
     models_endpoint: str = "/models"
     """Where the provider lists its models, below its base URL."""
