@@ -181,3 +181,26 @@ def chat_frames(count: int) -> tuple[bytes, ...]:
 
     first = frame({"role": "assistant", "content": "", "refusal": None})
     return (first, *(frame({"content": text}) for text in pieces(count)), frame({}, "stop"), b"data: [DONE]\n\n")
+
+
+def gemini_frames(count: int) -> tuple[bytes, ...]:
+    """Return the same answer as a stream of Gemini's, each chunk in its frame, with its usage so far."""
+
+    def frame(number: int, text: str) -> bytes:
+        candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
+        usage = {
+            "promptTokenCount": 34,
+            "candidatesTokenCount": number,
+            "totalTokenCount": number + 821,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 34}],
+            "thoughtsTokenCount": 787,
+        }
+        chunk = {
+            "candidates": [candidate if number < count else {**candidate, "finishReason": "STOP"}],
+            "usageMetadata": usage,
+            "modelVersion": "a-model",
+            "responseId": "beHBaJfEMIi-qtsP3769-Q8",
+        }
+        return b"data: %b\n\n" % json.dumps(chunk, ensure_ascii=False).encode()
+
+    return tuple(frame(number, text) for number, text in enumerate(pieces(count), 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from bench import payload
@@ -9,7 +11,9 @@ from bench.measure import Run, compare
 from bench.table import Figures, Scale, row
 from penstock import SSEEmitter
 from penstock.spec.events import OutputTextDelta
+from penstock.upstream.base import UpstreamAPI
 from penstock.upstream.chat_completions import ChatCompletions
+from penstock.upstream.gemini import Gemini
 from penstock.upstream.relay import Relay
 
 _CHUNK = 4 * 1024
@@ -73,5 +77,33 @@ def chat_completions(scale: Scale) -> Figures:
         return run
 
     times = compare(ours, by_hand, rounds=scale.rounds(20))
+    took, peer = (seconds / count * 1e6 for seconds in times)
+    return Figures(took, peer, "us a chunk", f"{1 / took:.2f} million chunks a second")
+
+
+@row(
+    "gemini",
+    work="Gemini SSE -> output -> Responses SSE, in chunks of 4 KiB",
+    against="the Chat Completions adapter, with the same answer",
+    at_most=2,
+)
+def gemini(scale: Scale) -> Figures:
+    count = scale.events(20_000)
+
+    def relayed(api: UpstreamAPI, chunks: Sequence[bytes]) -> Run:
+        sent: list[bytes] = []
+        relay = Relay(api.stream(), payload.new_stream(SSEEmitter(sent.append)))
+
+        def run() -> object:
+            relay.run(chunks)
+            return sent
+
+        return run
+
+    ours = payload.cut(b"".join(payload.gemini_frames(count)), _CHUNK)
+    theirs = payload.cut(b"".join(payload.chat_frames(count)), _CHUNK)
+    times = compare(
+        lambda: relayed(Gemini(), ours), lambda: relayed(ChatCompletions(), theirs), rounds=scale.rounds(20)
+    )
     took, peer = (seconds / count * 1e6 for seconds in times)
     return Figures(took, peer, "us a chunk", f"{1 / took:.2f} million chunks a second")

@@ -214,9 +214,8 @@ class Answer:
             words = "a citation came when the text it is about was finished, or not at all"
             self._lose("candidates[0].groundingMetadata.groundingSupports[]", words)
         for name, metadata in self._grounding.metadata():
-            fields = {name: dict(kept(metadata))}
             if cut:
-                out.append(Extension(extension_type(name), fields))
+                out.append(Extension(extension_type(name), {name: metadata}))
             else:
-                item = {"type": extension_type(name), **fields}
+                item = {"type": extension_type(name), name: metadata}
                 out.append(ReadyItem(ExtensionItem(fields=Extra(item))))

@@ -10,10 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from penstock.spec.base import JsonObject
-from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, each, read_json
+from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, each, json_text, read_json
+
+NO_USAGE = Raw()
+"""What stands for the usage of a chunk that tells none."""
+NULL_USAGE = Raw(b"null")
+"""What a chunk may have in its place."""
 
 
 class FunctionCallPart(Struct, gc=False, rename="camel"):
@@ -59,10 +64,10 @@ class Candidate(Struct, gc=False, rename="camel"):
 
 
 class Chunk(Struct, gc=False, rename="camel"):
-    """One frame of the stream."""
+    """One frame of the stream. Every one tells the usage so far, of which only the last counts: it is left unread."""
 
     candidates: list[Candidate] | None = None
-    usage_metadata: JsonObject | None = None
+    usage_metadata: Raw = NO_USAGE
     model_version: str | None = None
     response_id: str | None = None
     prompt_feedback: JsonObject | None = None
@@ -105,9 +110,10 @@ def read_document(data: bytes) -> list[Chunk]:
 
 def chunk_of(value: JsonObject) -> Chunk:
     """Return any JSON object as a chunk: the tolerant road."""
+    usage = as_object(value.get("usageMetadata"))
     return Chunk(
         candidates=each(_candidate, value.get("candidates")),
-        usage_metadata=as_object(value.get("usageMetadata")),
+        usage_metadata=Raw(json_text(usage).encode("utf-8", "replace")) if usage else NO_USAGE,
         model_version=as_text(value.get("modelVersion")),
         response_id=as_text(value.get("responseId")),
         prompt_feedback=as_object(value.get("promptFeedback")),

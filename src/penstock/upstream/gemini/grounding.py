@@ -54,18 +54,20 @@ class Grounding:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._all: list[tuple[str, JsonObject]] = []
+        self._all: list[tuple[str, JsonObject, list[Claim]]] = []
         self._told: set[Claim] = set()
 
     def add(self, name: str, metadata: JsonObject | None) -> None:
         """Take metadata; `name` is the API's (`groundingMetadata`). They replace earlier ones that they hold whole."""
         if not metadata:
             return
-        for number, (other, earlier) in enumerate(self._all):
+        metadata = dict(kept(metadata))
+        entry = (name, metadata, list(_cited(metadata) if name == _CITATIONS else _grounded(metadata)))
+        for number, (other, earlier, _) in enumerate(self._all):
             if other == name and _holds(metadata, earlier):
-                self._all[number] = (name, metadata)
+                self._all[number] = entry
                 return
-        self._all.append((name, metadata))
+        self._all.append(entry)
 
     def annotations(self, text: str) -> list[Annotation]:
         """Return what annotates the message `text`, and has not been returned before."""
@@ -85,15 +87,13 @@ class Grounding:
 
     def metadata(self) -> list[tuple[str, JsonObject]]:
         """Return all metadata that are to become items, each with its name, and forget them."""
-        found = [(name, metadata) for name, metadata in self._all if name != _CITATIONS]
+        found = [(name, metadata) for name, metadata, _ in self._all if name != _CITATIONS]
         self._all.clear()
         return found
 
     def _claims(self) -> Iterator[Claim]:
-        for name, metadata in self._all:
-            for claim in _cited(metadata) if name == _CITATIONS else _grounded(metadata):
-                if claim not in self._told:
-                    yield claim
+        for _, _, claims in self._all:
+            yield from (claim for claim in claims if claim not in self._told)
 
 
 def _holds(later: JsonObject, earlier: JsonObject) -> bool:
@@ -132,11 +132,11 @@ def _claim(segment: JsonObject, kind: str, evidence: JsonObject, rest: JsonObjec
     return Claim(
         start=max(as_integer(segment.get("startIndex")) or 0, 0),
         end=max(as_integer(segment.get("endIndex")) or 0, 0),
-        text=whole_text(as_text(segment.get("text")) or ""),
+        text=as_text(segment.get("text")) or "",
         kind=kind,
-        url=whole_text(as_text(evidence.get("uri")) or as_text(evidence.get("sourceUri")) or ""),
-        title=whole_text(as_text(evidence.get("title")) or ""),
-        rest=kept({**others, **rest}),
+        url=as_text(evidence.get("uri")) or as_text(evidence.get("sourceUri")) or "",
+        title=as_text(evidence.get("title")) or "",
+        rest=Extra({**others, **rest}),
     )
 
 

@@ -4,6 +4,7 @@ Some decisions, each made once and here:
 
 - There is no sentinel at the end of a stream: a finish reason, or that the prompt was blocked, ends a reply. `Stop` is
   said at the end of the connection, since usage, and even an error, may come after it.
+- Usage is told with every chunk, and said once, at the end.
 - Calls do not show in the finish reason, so `tool_calls` is what `STOP` means where there were any.
 - A blocked prompt is an answer that was filtered out. What the provider says about it is told as a refusal, and its
   details, like those of a blocked answer, as an event of the provider's own.
@@ -21,7 +22,15 @@ from penstock.stream.output import Extension, Output, Refusal, Stop
 from penstock.upstream.body import BodyTranslation
 from penstock.upstream.faults import own_error, provider_error
 from penstock.upstream.gemini.answer import Answer
-from penstock.upstream.gemini.chunks import Candidate, Chunk, decode_chunk, read_chunk, read_document
+from penstock.upstream.gemini.chunks import (
+    NO_USAGE,
+    NULL_USAGE,
+    Candidate,
+    Chunk,
+    decode_chunk,
+    read_chunk,
+    read_document,
+)
 from penstock.upstream.gemini.figures import usage_of
 from penstock.upstream.gemini.finish import CUT, FAILED, STOP, UNSAID
 from penstock.upstream.gemini.names import extension_type
@@ -45,7 +54,7 @@ class GeminiTranslation(BodyTranslation):
         self._finish_message: str | None = None
         self._ratings: list[JsonObject] = []
         self._blocked = False
-        self._usage: JsonObject | None = None
+        self._usage = NO_USAGE
         self._tail = b""
 
     # ------------------------------------------------------------------------------------------------------ the bytes
@@ -114,12 +123,10 @@ class GeminiTranslation(BodyTranslation):
                     self._candidate(candidate, out)
         if chunk.prompt_feedback and not self._failed:
             self._feedback(chunk.prompt_feedback, out)
-        usage = chunk.usage_metadata
-        if usage and usage != self._usage:
-            self._usage = usage
-            said = usage_of(usage)
-            if said is not None:
-                out.append(said)
+        if chunk.usage_metadata not in (NO_USAGE, NULL_USAGE):
+            self._usage = chunk.usage_metadata
+            if self._failed:
+                self._say_usage(out)
         if chunk.error:
             self._fail(out, provider_error(chunk.error))
 
@@ -130,7 +137,7 @@ class GeminiTranslation(BodyTranslation):
             self._finish = candidate.finish_reason
             self._finish_message = candidate.finish_message
         if candidate.safety_ratings:
-            self._ratings = candidate.safety_ratings
+            self._ratings = [dict(kept(rating)) for rating in candidate.safety_ratings]
         if candidate.continuation_token:
             self._lose("candidates[0].continuationToken", "Open Responses cannot ask for the rest of an answer")
         if answer.error is not None:
@@ -147,6 +154,17 @@ class GeminiTranslation(BodyTranslation):
         if message:
             out.append(Refusal(message))
 
+    def _say_usage(self, out: list[Output]) -> None:
+        """Say what the last chunk that told the usage told of it."""
+        usage, self._usage = bytes(self._usage), NO_USAGE
+        try:
+            said = usage_of(as_object(read_json(usage)) or {}) if usage else None
+        except (ValueError, RecursionError):
+            self._lose("usageMetadata", "it cannot be read")
+            return
+        if said is not None:
+            out.append(said)
+
     # --------------------------------------------------------------------------------------------------------- the end
 
     @property
@@ -156,6 +174,7 @@ class GeminiTranslation(BodyTranslation):
 
     def _settle(self, out: list[Output]) -> None:
         self._answer.settle(out, cut=self._reason != STOP)
+        self._say_usage(out)
 
     def _is_finished(self) -> bool:
         return self._finish is not None or self._blocked
