@@ -23,8 +23,10 @@ class Anthropic(UpstreamAPI):
         self.options = options if options is not None else Options()
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """Return the version of the API, the beta features, and `key` as a bearer's token, where there is one."""
-        headers = {"anthropic-version": self.options.version, **super().headers(key)}
+        """Return the version of the API, the beta features, and `key`, where there is one, as `x-api-key`."""
+        headers = {"anthropic-version": self.options.version}
+        if key is not None:
+            headers["x-api-key"] = key
         if self.options.betas:
             headers["anthropic-beta"] = ",".join(self.options.betas)
         return headers
