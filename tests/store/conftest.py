@@ -42,9 +42,15 @@ def _url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
         return "sqlite://"
     if kind == "file":
         return f"sqlite:///{folder / 'store.db'}"
-    url: str = request.getfixturevalue("postgresql_url")
-    asyncio.run(_empty(url))
+    url: str = request.getfixturevalue("postgresql_database")
     return url
+
+
+@pytest.fixture
+def postgresql_database(postgresql_url: str) -> str:
+    """The URL of an empty PostgreSQL database."""
+    asyncio.run(_empty(postgresql_url))
+    return postgresql_url
 
 
 @pytest.fixture(params=["memory", "file", "postgresql"])

@@ -48,7 +48,7 @@ async def test_a_response_ends_once(url: str) -> None:
         assert again.response.output_text == "Yes."
         await it.begin(begun("r2"), owner=ME, input=[], previous=None, ttl=None)
         twice = await asyncio.gather(it.finish(ended("r2"), owner=ME), it.finish(ended("r2"), owner=ME))
-        assert twice == [True, False]
+        assert list(twice) == [True, False]
 
 
 async def test_what_never_began_does_not_end(url: str) -> None:
@@ -313,7 +313,7 @@ async def test_of_two_items_of_one_id_the_later_counts(url: str) -> None:
 async def test_output_items_without_an_id_that_can_be_asked_for_are_in_the_response_all_the_same(url: str) -> None:
     async with store(url) as it:
         thing = ExtensionItem(fields=Extra({"type": "acme:thing"}))
-        output = [thing, *(replace(ended("x").output[0], id=unfit) for unfit in UNFIT), ended("y").output[0]]  # type: ignore[arg-type]
+        output = [thing, *(replace(ended("x").output[0], id=unfit) for unfit in UNFIT), ended("y").output[0]]
         await it.begin(begun("r1"), owner=ME, input=[], previous=None, ttl=None)
         response = replace(ended("r1"), output=output)
         assert await it.finish(response, owner=ME)

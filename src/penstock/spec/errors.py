@@ -7,6 +7,7 @@ PenstockError
 │   └── ShapeError                JSON that is not the object it says it is
 ├── RequestError                  penstock.wire.requests: a request the specification does not allow
 ├── StreamStateError              penstock.stream.states: a step the grammar does not allow
+├── StoreError                    penstock.store.errors
 └── UpstreamError                 penstock.upstream.base
     └── UnsupportedParameter      what was asked and the provider cannot do
 """

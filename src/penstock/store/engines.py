@@ -7,7 +7,10 @@ one connection and no other.
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from sqlalchemy import URL, Connection, StaticPool, event, make_url
@@ -16,10 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from penstock.store.errors import StoreUnavailableError
 
+if TYPE_CHECKING:
+    import aiosqlite  # named in annotations only: a PostgreSQL store does without it
+
 __all__ = ["Engines", "make_engines"]
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process that writes to the same SQLite file: longer than any of our transactions."""
+BUSY_RETRY_SECONDS = 0.02
+"""How long to wait where SQLite itself does not: as long as it takes another to make a file its own."""
 READERS = 4
 """Connections to SQLite that read. Each is a thread; more of them than cores read nothing faster."""
 POSTGRESQL_READERS = 10
@@ -33,6 +41,21 @@ class Engines(Struct, frozen=True):
 
     write: AsyncEngine
     read: AsyncEngine | None
+
+    async def check(self) -> None:
+        """Raise StoreUnavailableError where the file of an SQLite database cannot be opened.
+
+        Asked of SQLite itself: of a connection that fails, aiosqlite leaves a thread behind that may outlive the loop.
+        """
+        if self.read is None or self.read.dialect.name != "sqlite":
+            return
+        arguments, options = self.read.dialect.create_connect_args(self.read.url)
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+        try:
+            connection = await asyncio.to_thread(connect, *arguments, **options)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"The store's file {arguments[0]} cannot be opened: {error}") from error
+        connection.close()
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -79,15 +102,9 @@ def _sqlite(url: URL) -> Engines:
 def _sqlite_engine(url: URL, *, writes: bool, **options: Any) -> AsyncEngine:  # noqa: ANN401 - SQLAlchemy's own
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
 
-    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - sqlite3's, behind two adapters
+    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own
         connection.isolation_level = None  # BEGIN is said below; Python's sqlite3 would say it too late
-        cursor = connection.cursor()
-        # Readers and the writer do not wait for each other.
-        cursor.execute("PRAGMA journal_mode = WAL")
-        # A commit returns when it is on the disk, not merely on its way there.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+        connection.run_async(_prepare)
 
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -95,6 +112,33 @@ def _sqlite_engine(url: URL, *, writes: bool, **options: Any) -> AsyncEngine:  #
     event.listen(engine.sync_engine, "connect", connected)
     event.listen(engine.sync_engine, "begin", begun)
     return engine
+
+
+async def _prepare(connection: aiosqlite.Connection) -> None:
+    try:
+        # Readers and the writer do not wait for each other.
+        await _write_ahead(connection)
+        # A commit returns when it is on the disk, not merely on its way there.
+        await connection.execute("PRAGMA synchronous = FULL")
+        await connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        await connection.close()  # or its thread would stay, and keep the process from ending
+        raise
+
+
+async def _write_ahead(connection: aiosqlite.Connection) -> None:
+    """Let changes go to a log first. The file remembers it; of several who say so first, SQLite has some not wait."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BUSY_SECONDS
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() >= until:
+                raise
+        else:
+            return
+        await asyncio.sleep(BUSY_RETRY_SECONDS)
 
 
 def _postgresql(url: URL) -> Engines:

@@ -58,7 +58,7 @@ class GroupCommit:
     @property
     def running(self) -> bool:
         """Whether it has been started, and not been closed."""
-        return self._task is not None and not self._closing
+        return self._task is not None and not self._task.done() and not self._closing
 
     def check_open(self) -> None:
         """Raise StoreUnavailableError unless it is running."""

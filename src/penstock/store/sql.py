@@ -46,6 +46,7 @@ class SQLStore(Store):
 
     async def open(self) -> None:
         """Connect, and bring the database to the present form."""
+        await self._engines.check()
         try:
             async with self._engines.write.begin() as connection:
                 await connection.run_sync(upgrade)
