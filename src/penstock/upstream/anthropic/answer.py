@@ -54,16 +54,12 @@ class Answer:
         if kind == "tool_use" and not as_text(block.get("name")):
             words = f"the model called a function without naming it: {quoted(json_text(block))}"
             return own_error("call_without_name", words, error_type="model_error")
-        made = self._block(kind, block)
-        if made is None:
-            self._lose(f"content[].{kind or 'type'}", "a block of this type has no place in Open Responses")
-            return None
+        made = self._open[index] = self._block(kind, block)
         self._part(kind, out)
-        self._open[index] = made
         made.begin(out)
         return None
 
-    def _block(self, kind: str, block: JsonObject) -> Block | None:
+    def _block(self, kind: str, block: JsonObject) -> Block:
         match kind:
             case "text":
                 return TextBlock(block, self._lose)
@@ -75,8 +71,11 @@ class Answer:
                 return self._call(block)
             case "compaction":
                 return CompactionBlock(block, self._lose)
+            case _ if is_extension_name(SLUG + kind):
+                return HeldBlock(block, self._lose)
             case _:
-                return HeldBlock(block, self._lose) if is_extension_name(SLUG + kind) else None
+                self._lose(f"content[].{kind or 'type'}", "a block of this type has no place in Open Responses")
+                return Block(block, self._lose)
 
     def _call(self, block: JsonObject) -> Block:
         self.calls += 1

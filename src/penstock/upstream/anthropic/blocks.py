@@ -34,7 +34,7 @@ from penstock.upstream.values import as_list, as_object, as_text, json_text, kep
 
 
 class Block:
-    """One block of the message."""
+    """One block of the message; as it is, one that has no place in Open Responses."""
 
     def __init__(self, block: JsonObject, lose: Callable[[str, str], None]) -> None:
         """Begin `block`, of which `lose(param, reason)` is told what has no place in Open Responses."""
@@ -46,7 +46,7 @@ class Block:
     def begin(self, out: list[Output]) -> None:
         """Say what is there from the beginning."""
 
-    def take(self, delta: Delta, out: list[Output]) -> None:
+    def take(self, delta: Delta, out: list[Output]) -> None:  # noqa: ARG002 - what blocks know they say
         """Read what an event adds; add to `out` what can be said of it."""
         self._lose(f"content[].{self.kind}.{delta.type}", "the adapter knows no such piece of such a block")
 
@@ -71,8 +71,9 @@ class TextBlock(Block):
     def take(self, delta: Delta, out: list[Output]) -> None:
         """Say more text; keep citations until its end is known."""
         if delta.type == "text_delta":
-            self._length += len(delta.text)
-            out.append(Text(delta.text))
+            if delta.text:
+                self._length += len(delta.text)
+                out.append(Text(delta.text))
         elif delta.type == "citations_delta" and delta.citation:
             self._citations.append(delta.citation)
         else:
