@@ -296,12 +296,30 @@ def test_no_events_are_no_stream_whatever_is_ignored(penstock: Inside) -> None:
     assert ended.err == "penstock lint: standard input: there are no events in it\n"
 
 
-def test_a_stream_of_another_api_is_recognised(penstock: Inside) -> None:
-    ended = penstock("lint", data=b'data: {"id":"c", "object": "chat.completion.chunk", "choices":[]}\n\n')
-    assert ended.code == 1
-    assert ended.err == (
-        "penstock lint: standard input: a Chat Completions stream; try: penstock convert --from chat-completions\n"
-    )
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (
+            b'data: {"id":"c", "object": "chat.completion.chunk", "choices":[]}\n\n',
+            "a Chat Completions stream; try: penstock convert --from chat-completions",
+        ),
+        (
+            b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n',
+            "an Anthropic Messages stream, not an Open Responses one",
+        ),
+        (b'data: {"candidates": []}\n\n', "a Gemini stream, not an Open Responses one"),
+        (b'[{\n "candidates": []}]', "a Gemini stream, not an Open Responses one"),
+        (b'{"error": {"message": "no key"}}', "an error in place of a stream: the server refused the request"),
+    ],
+)
+def test_what_is_no_stream_of_ours_is_recognised(penstock: Inside, data: bytes, kind: str) -> None:
+    ended = penstock("lint", data=data)
+    assert (ended.code, ended.err) == (1, f"penstock lint: standard input: {kind}\n")
+
+
+def test_repair_is_not_advised_where_there_is_nothing_to_mend(penstock: Inside) -> None:
+    assert "penstock repair" not in penstock("lint", data=b"hello world\n").out
+    assert "penstock repair" in penstock("lint", "bad.sse").out
 
 
 def test_every_rule_can_be_reported(penstock: Inside) -> None:
@@ -432,12 +450,38 @@ def test_fix_mends_a_file_in_place_and_tells_what_is_left(penstock: Inside) -> N
     path.chmod(0o640)
     ended = penstock("lint", "--fix", "bad.sse", "good.sse")
     assert (ended.code, ended.out) == (0, "No findings in 2 streams, 22 events.\n")
-    assert ended.err == "penstock lint: bad.sse: mended, 3 changes\n"
+    told = ended.err.splitlines()
+    assert told[0] == "penstock lint: bad.sse: mended, 3 changes"
+    assert [line.split(":")[1].split()[0] for line in told[1:]] == ["OR305", "OR404", "OR603"]
     assert path.read_bytes() != BAD_DATA
     assert path.stat().st_mode & 0o777 == 0o640
     assert Path("good.sse").read_bytes() == GOOD_DATA
     assert sorted(file.suffix for file in Path().iterdir()) == [".json", ".sse", ".sse", ".sse", ".toml"]
     assert penstock("lint", "--fix", "bad.sse") == Ended(0, "No findings in 1 stream, 11 events.\n", "")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"hello world\n",
+        b"\x00\xff" * 100,
+        b'{"error":{"message":"no key"}}',
+        b'data: {"object":"chat.completion.chunk"}\n\n',
+        b"data: {broken\n\n",
+    ],
+)
+def test_fix_leaves_what_is_no_stream_as_it_is(penstock: Inside, data: bytes) -> None:
+    Path("notes.txt").write_bytes(data)
+    ended = penstock("lint", "--fix", "notes.txt")
+    assert ended.code == 2
+    assert ended.err.endswith("notes.txt: there is nothing of a response in it, and so it is left as it is\n")
+    assert Path("notes.txt").read_bytes() == data
+
+
+def test_fix_mends_a_stream_that_has_lost_its_beginning_and_its_end(penstock: Inside) -> None:
+    Path("piece.sse").write_bytes(b"\n\n".join(GOOD_DATA.split(b"\n\n")[2:6]) + b"\n\n")
+    assert penstock("lint", "--fix", "piece.sse").code == 0
+    assert penstock("lint", "piece.sse").code == 0
 
 
 def test_fix_follows_links(penstock: Inside) -> None:
@@ -489,7 +533,8 @@ def test_a_file_that_cannot_be_replaced_is_told_and_left(penstock: Inside, monke
 
 def test_diff_shows_events_and_changes_nothing(penstock: Inside) -> None:
     ended = penstock("lint", "--diff", "good.sse", "bad.sse")
-    assert (ended.code, ended.err) == (1, "")
+    assert ended.code == 1
+    assert [line.split()[2] for line in ended.err.splitlines()] == ["OR305", "OR404", "OR603"]
     lines = ended.out.splitlines()
     assert lines[:3] == ["--- bad.sse", "+++ bad.sse, mended", "@@ event 2 to 5, now 2 to 6 @@"]
     assert [line[:60] for line in lines if line.startswith(("-", "+"))] == [

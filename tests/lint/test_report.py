@@ -41,6 +41,14 @@ def test_three_faults_can_be_understood_from_the_text_alone() -> None:
     assert report.stream(judge(THREE.data())) + report.summary() == GOLDEN.read_text("utf-8")
 
 
+def test_a_dialect_is_told_as_what_is_there_and_not_as_what_was_expected() -> None:
+    (dialect,) = (rule for rule in ALL_RULES if rule.code == "OR801")
+    (located,) = judge(dialect.bad.data()).findings
+    text = finding_text(located)
+    assert "\n  what      Raw reasoning is streamed as" in text
+    assert "expected" not in text
+
+
 @pytest.mark.parametrize("width", [1, 48, 60, 80, 100])
 def test_no_line_is_wider_than_asked_for(width: int) -> None:
     report = TextReport(width=width)

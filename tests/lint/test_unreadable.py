@@ -87,3 +87,11 @@ def test_a_finding_marks_the_damage_and_not_the_type(damaged: bytes, code: str, 
     assert found.excerpt is not None
     assert found.excerpt.before.endswith(before)
     assert found.excerpt.marked == marked
+
+
+def test_what_is_no_stream_at_all_is_marked_as_a_whole() -> None:
+    recorder = Recorder(Linter(), "notes.txt")
+    recorder.feed(b"hello world")
+    (found,) = (located for located in recorder.finish().findings if located.finding.code == "OR106")
+    assert found.excerpt is not None
+    assert found.excerpt.marked == "hello world"

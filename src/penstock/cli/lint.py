@@ -75,8 +75,9 @@ class _Judge:
         if not head:
             raise CommandError(f"{_name(path)}: empty, there is no stream")
         judgement = recorder.finish()
-        if b'"object":"chat.completion' in head.replace(b" ", b""):
-            _tell(f"{_name(path)}: a Chat Completions stream; try: penstock convert --from chat-completions")
+        kind = _other_kind(head)
+        if kind:
+            _tell(f"{_name(path)}: {kind}")
         if not judgement.events and not judgement.findings:
             raise CommandError(f"{_name(path)}: there are no events in it")
         return judgement
@@ -149,19 +150,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _fix(judge: _Judge, path: str) -> Judgement:
     """Mend a file; return the verdict on what it is now."""
-    from penstock.cli.mend import replace_file
+    from penstock.cli.mend import mend_lines, replace_file
 
     with judge.open(path) as opened:
         outcome = judge.mended(opened.chunks)
+    if outcome.is_invented:
+        raise CommandError(f"{path}: there is nothing of a response in it, and so it is left as it is")
     judgement = judge.judge(path, [outcome.data])
     replace_file(path, outcome.data)
     _tell(f"{path}: mended, {len(outcome.mends):,} change{'' if len(outcome.mends) == 1 else 's'}")
+    for line in mend_lines(outcome.mends):
+        _tell(f"  {line}")
     return judgement
 
 
 def _show_diff(out: TextIO, judge: _Judge, path: str | None, layout: Layout) -> bool:
     """Show how a stream would be mended; return whether it would be changed."""
-    from penstock.cli.mend import diff_lines
+    from penstock.cli.mend import diff_lines, mend_lines
 
     name = path or STANDARD_INPUT
     with judge.open(path) as opened:
@@ -169,8 +174,12 @@ def _show_diff(out: TextIO, judge: _Judge, path: str | None, layout: Layout) -> 
         judgement = judge.judge(name, chunks, opened.content_type)
     if not judgement.findings:
         return False
-    lines = list(diff_lines(name, b"".join(chunks), judge.mended(chunks).data, layout))
+    outcome = judge.mended(chunks)
+    lines = list(diff_lines(name, b"".join(chunks), outcome.data, layout))
     out.write("".join(f"{line}\n" for line in lines))
+    out.flush()
+    for line in mend_lines(outcome.mends) if lines else ():
+        _tell(line)
     return bool(lines)
 
 
@@ -210,6 +219,20 @@ def _document(form: str, judgements: list[Judgement]) -> str:
             return sarif_report(judgements, version=_version()).decode()
         case _:
             return github_lines(judgements)
+
+
+def _other_kind(head: bytes) -> str:
+    """Return what begins with `head`, if it is one of those that are easily taken for a stream of ours."""
+    begin = b"".join(head.split()).removeprefix(b"data:")
+    if b'"object":"chat.completion' in begin:
+        return "a Chat Completions stream; try: penstock convert --from chat-completions"
+    if b'"type":"message_start"' in begin:
+        return "an Anthropic Messages stream, not an Open Responses one"
+    if begin.startswith((b'{"candidates":', b'[{"candidates":')):
+        return "a Gemini stream, not an Open Responses one"
+    if begin.startswith(b'{"error":'):
+        return "an error in place of a stream: the server refused the request"
+    return ""
 
 
 def _streamed(request: CreateResponse) -> CreateResponse:

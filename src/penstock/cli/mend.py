@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final
@@ -22,7 +23,7 @@ from penstock.spec.request import CreateResponse
 from penstock.wire.formats import Format
 from penstock.wire.wording import is_object
 
-__all__ = ["Mended", "diff_lines", "make_repairer", "mended", "replace_file"]
+__all__ = ["Mended", "diff_lines", "make_repairer", "mend_lines", "mended", "replace_file"]
 
 _BLANK: Final = b"\n\n"
 # A dialect to judge by is not always one to write in.
@@ -37,6 +38,12 @@ class Mended:
         self.data = data
         self.mends = mends
 
+    @property
+    def is_invented(self) -> bool:
+        """Whether all that came out was made up: nothing that came in was of a response."""
+        codes = {mend.code for mend in self.mends}
+        return codes >= {"OR301", "OR601"} and b'"response.output_item.' not in self.data
+
 
 def make_repairer(dialect: str, request: CreateResponse | None = None) -> Repairer:
     """Return a repairer for one stream, with this machine's clock and dice."""
@@ -50,6 +57,18 @@ def mended(chunks: Iterable[bytes], repairer: Repairer) -> Mended:
         # The repairer writes lines; what was one document stays one.
         out = b"[\n" + b",\n".join(out.splitlines()) + b"\n]\n"
     return Mended(out, repairer.mends)
+
+
+def mend_lines(mends: Sequence[Mend]) -> Iterator[str]:
+    """Yield what was changed, a line a rule."""
+    times = Counter(mend.code for mend in mends)
+    first: dict[str, Mend] = {}
+    for mend in mends:
+        first.setdefault(mend.code, mend)
+    for mend in first.values():
+        place = f", event {mend.event}" if mend.event is not None else ""
+        more = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
+        yield f"{mend.code} {mend.name}{place}: {mend.message}{more}"
 
 
 def replace_file(path: str, data: bytes) -> None:

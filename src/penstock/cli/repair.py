@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -14,7 +13,7 @@ import msgspec
 
 from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.escape import one_line
-from penstock.cli.mend import make_repairer
+from penstock.cli.mend import make_repairer, mend_lines
 from penstock.cli.source import open_source, reason
 from penstock.lint.repair import Mend
 from penstock.lint.report import STANDARD_INPUT, json_document
@@ -92,14 +91,8 @@ def _write_report(report: str, path: str, events: int, mends: Sequence[Mend]) ->
 
 def _tell_mends(mends: Sequence[Mend]) -> None:
     """Tell what was changed, a line a rule."""
-    times = Counter(mend.code for mend in mends)
-    told: set[str] = set()
-    for mend in mends:
-        if mend.code not in told:
-            told.add(mend.code)
-            place = f", event {mend.event}" if mend.event is not None else ""
-            more = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
-            _tell(f"{mend.code} {mend.name}{place}: {mend.message}{more}")
+    for line in mend_lines(mends):
+        _tell(line)
 
 
 def _tell(text: str) -> None:

@@ -206,11 +206,13 @@ def _located(finding: Finding, text: _Text | None) -> Located:
     if text is None:
         return Located(finding=finding)
     data = text.data
+    # What is no event, but bytes that are no stream, is wrong as a whole.
+    span = unreadable(data) if finding.code in _ABOUT_READING and finding.event is not None else None
     return Located(
         finding=finding,
         event_type=_type_of(data.encode("utf-8", "replace")),
         line=text.line,
-        excerpt=excerpt(data, finding.path, span=unreadable(data) if finding.code in _ABOUT_READING else None),
+        excerpt=excerpt(data, finding.path, span=span),
     )
 
 

@@ -17,7 +17,7 @@ from penstock.lint.excerpt import cells, visible
 from penstock.lint.findings import Finding, Level
 from penstock.lint.layout import Layout
 from penstock.lint.record import Judgement, Located
-from penstock.lint.rule import Rule
+from penstock.lint.rule import DialectRule, Rule
 from penstock.lint.rules import ALL_RULES
 from penstock.wire.wording import is_array, is_object
 
@@ -91,7 +91,8 @@ class TextReport:
         if not brief:
             rule = _RULES[finding.code]
             yield ""
-            yield from layout.labelled("expected", rule.what)
+            # A dialect's rule says what is there, all others what should be.
+            yield from layout.labelled("what" if issubclass(rule, DialectRule) else "expected", rule.what)
             yield from layout.labelled("why", rule.why)
             yield from layout.labelled("mended", finding.fix or NOT_MENDED)
 
@@ -122,7 +123,8 @@ class TextReport:
         command = f"penstock repair {name}".rstrip()
         if cells(command) > layout.width // 2:
             command = "penstock repair"
-        lines += layout.wrapped(f"`{command}` writes the stream as it should be.", 2)
+        if self._events:
+            lines += layout.wrapped(f"`{command}` writes the stream as it should be.", 2)
         return _joined(lines)
 
     def statistics(self) -> str:

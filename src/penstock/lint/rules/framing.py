@@ -73,11 +73,12 @@ class EventFieldAbsent(FrameRule):
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Tell it once."""
         if self._first is not None:
-            how_many = (
-                "no event has" if self._count == facts.events else f"{self._count} of {facts.events} events have no"
-            )
-            field = "an event field" if self._count == facts.events else "event field; this is the first"
-            yield self.found(f"{how_many} {field}", self._first)
+            words = f"{self._count} of {facts.events} events have no event field; this is the first"
+            if self._count == facts.events:
+                words = "no event has an event field"
+            elif self._count == 1:
+                words = "this event has no event field, though the others do"
+            yield self.found(words, self._first)
 
 
 class IdFieldUsed(FrameRule):

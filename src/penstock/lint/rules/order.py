@@ -221,7 +221,7 @@ class ContentDoneAbsent(GrammarRule):
     what = "`<content>.done` comes before the part is done, `function_call_arguments.done` before the call is."
     why = (
         "The official OpenAI helper for Python parses structured output when `output_text.done` comes; without it "
-        "there is no result."
+        "there is no result. None of the seventeen clients tested minds a missing `function_call_arguments.done`."
     )
     mend = "The missing event is put in, with the text that was streamed."
     bad = Example(base="text", edits=(drop("response.output_text.done"),))
