@@ -1,8 +1,9 @@
 """The shapes of the specification, held against plain JSON: what is absent, null, of the wrong type or value.
 
 The shapes are read off the annotations of `penstock.spec`, so the types that decode an event and the rules that judge
-it are the same. What the annotations leave open on purpose, so that a stranger's value survives decoding, is told here:
-the enumerations, and the fields the document's prose asks for beyond its schema.
+it are the same. What the annotations leave open on purpose, so that a stranger's value survives decoding, is told
+beside: the enumerations, which the mender knows too, and here the fields the document's prose asks for beyond its
+schema.
 """
 
 from __future__ import annotations
@@ -18,21 +19,18 @@ from msgspec import UNSET, Struct, UnsetType
 
 from penstock.spec import events as e
 from penstock.spec.base import SpecObject, UnknownObject
-from penstock.spec.content import ExtensionAnnotation, ExtensionContent, InputImageContent
+from penstock.spec.content import ExtensionAnnotation, ExtensionContent
 from penstock.spec.items import (
     CompactionItem,
     ExtensionItem,
-    FunctionCallItem,
-    FunctionCallOutputItem,
-    MessageItem,
     ReasoningItem,
 )
-from penstock.spec.response import JsonSchemaResponseFormat, ReasoningField, Response, TextField
-from penstock.spec.tools import AllowedToolChoice, ExtensionTool, ExtensionToolChoice
+from penstock.spec.response import JsonSchemaResponseFormat, Response
+from penstock.spec.tools import ExtensionTool, ExtensionToolChoice
+from penstock.upstream.responses.shape import ENUMERATIONS
 from penstock.wire.wording import is_array, is_object, shown
 
 __all__ = [
-    "ENUMERATIONS",
     "Kind",
     "Problem",
     "envelope_problems",
@@ -59,25 +57,6 @@ class Problem(Struct, frozen=True):
     got: str
 
 
-_ITEM_STATUS: Final = ("in_progress", "completed", "incomplete")
-# What the schema enumerates and the types leave open.
-ENUMERATIONS: Final[Mapping[tuple[type[SpecObject], str], tuple[str, ...]]] = {
-    (MessageItem, "status"): _ITEM_STATUS,
-    (MessageItem, "role"): ("user", "assistant", "system", "developer"),
-    (MessageItem, "phase"): ("commentary", "final_answer"),
-    (FunctionCallItem, "status"): _ITEM_STATUS,
-    (FunctionCallOutputItem, "status"): _ITEM_STATUS,
-    (ReasoningItem, "status"): _ITEM_STATUS,
-    (CompactionItem, "status"): _ITEM_STATUS,
-    (InputImageContent, "detail"): ("low", "high", "auto"),
-    (AllowedToolChoice, "mode"): ("none", "auto", "required"),
-    (TextField, "verbosity"): ("low", "medium", "high"),
-    (ReasoningField, "effort"): ("none", "low", "medium", "high", "xhigh"),
-    (ReasoningField, "summary"): ("concise", "detailed", "auto"),
-    (Response, "truncation"): ("auto", "disabled"),
-    (Response, "tool_choice"): ("none", "auto", "required"),
-    (Response, "status"): ("queued", "in_progress", "completed", "failed", "incomplete"),
-}
 # The schema's items have no `status` where the prose asks for one on every item ("Required item fields").
 _REQUIRED_BY_PROSE: Final[frozenset[tuple[type[SpecObject], str]]] = frozenset(
     {(ReasoningItem, "status"), (CompactionItem, "status")}

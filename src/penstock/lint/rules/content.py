@@ -24,12 +24,12 @@ from penstock.lint.examples import Example, change
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule
-from penstock.lint.shape import ENUMERATIONS
 from penstock.spec import events as e
 from penstock.spec.content import Annotation, LogProb, OutputTextContent, UrlCitation
 from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.stream.fold import PartDraft, part_text
 from penstock.stream.machine import item_kind, part_kind
+from penstock.upstream.responses.shape import ENUMERATIONS
 
 _STREAMABLE = "Items are streamable"
 _TEXT_DONE = "response.output_text.done"
