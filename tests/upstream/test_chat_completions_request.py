@@ -29,6 +29,7 @@ from penstock.stream.output import EncryptedReasoning
 from penstock.upstream.base import Loss, UnsupportedParameter
 from penstock.upstream.chat_completions import ChatCompletions, Options
 from penstock.wire.codec import decode_object
+from penstock.wire.requests import parse_create
 
 DATA = Path(penstock.upstream.chat_completions.__file__).parents[2] / "data"
 ODD = Extra({"odd": 1})
@@ -104,6 +105,11 @@ def test_string_input_is_a_message_of_the_user() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_a_message_without_its_type_loses_nothing() -> None:
+    request = parse_create({"model": "m", "input": [{"role": "user", "content": "Hi"}]})
+    assert body(request)["messages"] == [{"role": "user", "content": "Hi"}]
 
 
 def test_unstreamed_and_without_asking_for_usage() -> None:

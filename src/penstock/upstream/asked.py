@@ -68,8 +68,9 @@ class RequestTranslation:
 
     def lose_extras(self, value: SpecObject, path: str) -> None:
         """Report the fields of `value` that the specification does not have."""
-        for key in value.extra:
-            self.lose(f"{path}.{key}", "the specification has no such parameter")
+        for key, extra in value.extra.items():
+            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
+                self.lose(f"{path}.{key}", "the specification has no such parameter")
 
     def unknown(self, request: CreateResponse, *, sent: bool) -> None:
         """Treat parameters the specification does not have: they are `sent` as they are, or reported."""

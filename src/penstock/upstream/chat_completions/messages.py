@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from penstock.spec.base import JsonObject, SpecObject, UnknownObject
+from penstock.spec.base import UNSET, JsonObject, SpecObject, UnknownObject
 from penstock.spec.content import (
     InputFileContentParam,
     InputImageContentParam,
@@ -82,8 +82,9 @@ class Messages:
         self._close_turn()
 
     def _extras(self, value: SpecObject, path: str) -> None:
-        for key in value.extra:
-            self._lose(f"{path}.{key}", "the specification has no such parameter")
+        for key, extra in value.extra.items():
+            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
+                self._lose(f"{path}.{key}", "the specification has no such parameter")
 
     # ------------------------------------------------------------------------------------------------------ messages
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from penstock.spec.base import JsonObject, SpecObject
+from penstock.spec.base import UNSET, JsonObject, SpecObject
 from penstock.spec.content import (
     InputFileContentParam,
     InputImageContentParam,
@@ -95,8 +95,9 @@ class Contents:
             self._extras(item, path)
 
     def _extras(self, value: SpecObject, path: str) -> None:
-        for key in value.extra:
-            self._lose(f"{path}.{key}", "the specification has no such parameter")
+        for key, extra in value.extra.items():
+            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
+                self._lose(f"{path}.{key}", "the specification has no such parameter")
 
     # ------------------------------------------------------------------------------------------------------- contents
 
