@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 from sqlalchemy import Table, func, select
@@ -14,6 +16,7 @@ from penstock.store.base import Store
 from penstock.store.sql import SQLStore
 from tests.stream.samples import RESPONSE
 
+ROOT = Path(__file__).parents[2]
 ME, YOU = "owner-1", "owner-2"
 
 
@@ -59,6 +62,12 @@ async def put(
     response = ended(name, previous)
     assert await into.finish(response, owner=owner)
     return response
+
+
+def environment() -> dict[str, str]:
+    """The environment of a child that imports what this process does."""
+    paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 async def rows(of: SQLStore, table: Table) -> int:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from penstock.store.base import LEASE_SECONDS
-from tests.store.stored import ME, Clock, ended, store
-
-ROOT = Path(__file__).parents[2]
+from tests.store.stored import ME, ROOT, Clock, ended, environment, store
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_what_was_acknowledged_survives_kill_9(shared_url: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     command = [sys.executable, "-m", "tests.store.killed", shared_url]
     acknowledged: list[tuple[str, str]] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment()) as child:
         assert child.stdout is not None
         for line in child.stdout:
             word, name = line.decode().split()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,9 +22,8 @@ from penstock.store.errors import StoreUnavailableError
 from penstock.store.migrate import VERSION_TABLE, upgrade
 from penstock.store.tables import metadata
 from penstock.wire.codec import encode_object
-from tests.store.stored import ME, begun, ended, put, store
+from tests.store.stored import ME, begun, ended, environment, put, store
 
-ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
 
@@ -131,9 +129,8 @@ asyncio.run(main())
 
 
 def test_several_processes_open_an_empty_database_at_once(shared_url: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     children = [
-        subprocess.Popen([sys.executable, "-c", OPEN, shared_url, f"r{n}"], stdin=subprocess.PIPE, env=environment)
+        subprocess.Popen([sys.executable, "-c", OPEN, shared_url, f"r{n}"], stdin=subprocess.PIPE, env=environment())
         for n in range(5)
     ]
     for child in children:
