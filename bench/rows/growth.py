@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import payload
 from bench.measure import compare, peak_bytes
 from bench.table import Figures, Scale, row
-from penstock import ResponseReader, SSEEmitter, read_sse
+from penstock import Linter, Repairer, ResponseReader, SSEEmitter, read_sse
 
 _CHUNK = 64 * 1024
 _MANY = 1_000_000
@@ -32,6 +32,18 @@ def _read(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - the fil
 
 def _fold(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - likewise
     return ResponseReader().feed_all(read_sse(_chunks(file))).response
+
+
+def _lint(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - likewise
+    linter = Linter()
+    for chunk in _chunks(file):
+        linter.feed(chunk)
+    return linter.finish()
+
+
+def _repair(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - likewise
+    repairer = Repairer()
+    return sum(len(repairer.feed(chunk)) for chunk in _chunks(file)) + len(repairer.close())
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
@@ -64,7 +76,15 @@ def _memory(task: Task, scale: Scale) -> Figures:
     return Figures(peak / 1e6, sum(map(len, texts)) / 1e6, "MB")
 
 
-for _name, _what, _task in (("write", "write", _write), ("read", "read", _read), ("fold", "read and fold", _fold)):
+_TASKS: Sequence[tuple[str, str, Task]] = (
+    ("write", "write", _write),
+    ("read", "read", _read),
+    ("fold", "read and fold", _fold),
+    ("lint", "lint", _lint),
+    ("repair", "repair", _repair),
+)
+
+for _name, _what, _task in _TASKS:
     row(
         f"growth-{_name}",
         work=f"{_what}: 1,000,000 deltas in one response",

@@ -37,6 +37,7 @@ from penstock.spec.request import CreateResponse
 from penstock.stream.machine import Violation
 from penstock.stream.machine import step as take_step
 from penstock.stream.states import OrderRule, ResponseState
+from penstock.upstream.responses.alike import LARGE_BYTES
 from penstock.wire.codec import decode_json_object, load_event, to_plain
 from penstock.wire.decoder import DONE
 from penstock.wire.errors import JSONError, ShapeError
@@ -211,8 +212,13 @@ class EventLinter:
 
     def _feed_data(self, data: bytes, frame: Frame | None, offset: int) -> None:
         if self._shortcuts and self._broken is None:
+            is_large = len(data) > LARGE_BYTES
+            if is_large:
+                self.facts.reader.join()
             event = exact_event(data)
             if event is not None and is_plain(event, data):
+                if is_large:
+                    event = self.facts.reader.shared(event)
                 self._judge_exact(event, data, frame, offset)
                 return
         begun = self._broken

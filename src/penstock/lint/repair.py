@@ -16,7 +16,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +25,7 @@ from penstock.lint.damage import damaged, repeated_key
 from penstock.lint.rules import ALL_RULES
 from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
-from penstock.upstream.responses.alike import DELTA_EVENTS, Alike, key_count
+from penstock.upstream.responses.alike import DELTA_EVENTS, LARGE_BYTES, Alike, has_no_key_twice
 from penstock.upstream.responses.mender import Mender
 from penstock.upstream.responses.voice import MAX_MENDS
 from penstock.wire.codec import EventCodec, decode_json_object, encode_object, encode_plain
@@ -271,11 +271,14 @@ class Repairer:
             raise FramingError(f"a line of more than {self._max_frame} bytes")
 
     def _take_sse(self, out: list[bytes], data: bytes, *, final: bool) -> None:
-        for found in self._frames.feed_runs(data):
-            if isinstance(found, Run):
-                self._take_run(out, found)
+        found = self._frames.feed_runs(data)
+        found.reverse()
+        while found:
+            # A frame may hold the whole text, which need not be there once more while the next ones are taken.
+            if isinstance(found[-1], Run):
+                self._take_run(out, cast("Run", found.pop()))
             else:
-                self._take_frame(out, found)
+                self._take_frame(out, cast("Frame", found.pop()))
         if self._frames.error is not None:
             raise self._frames.error
         if final:
@@ -375,11 +378,15 @@ class Repairer:
 
     def _take_data(self, out: list[bytes], data: bytes, frame: Frame | None) -> None:
         """Take the data of one frame, or of one line."""
+        if len(data) > LARGE_BYTES:
+            self._mender.join()
         try:
             event = EventCodec.exact(data)
         except _NOT_EXACT:
             self._take_inexact(out, data, frame)
             return
+        if len(data) > LARGE_BYTES:
+            event = self._mender.shared(event)
         self._settle_begun()
         if frame is not None and frame.event != event.event_type:
             self._note_name(frame, event.event_type)
@@ -391,15 +398,14 @@ class Repairer:
             self._renew(event.event_type)
         events = self._mender.feed_exact(event)
         # No key stands twice if there are as many as the event has; or else they are looked at.
-        written = encode_object(event)
-        if written != data and key_count(written) != key_count(data) and self._has_repeated_key(data):
+        if not has_no_key_twice(event, data) and self._has_repeated_key(data):
             self._write(out, events)
         elif len(events) == 1 and events[0] is event and self._is_verbatim and b"\n" not in data:
             # What came in goes out as it is, however its JSON was written: then cuts in the stream cannot show.
             if frame is None:
                 out.append(data + b"\n")
                 return
-            out.append(b"event: %b\ndata: %b\n\n" % (event.event_type.encode(), data))
+            out += (b"event: %b\ndata: " % event.event_type.encode(), data, b"\n\n")
             if isinstance(event, DELTA_EVENTS):
                 self._alike = Alike(event, data)
         else:

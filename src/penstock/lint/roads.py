@@ -17,14 +17,13 @@ from penstock.lint.facts import Facts
 from penstock.lint.shape import is_as_enumerated
 from penstock.spec import events as e
 from penstock.stream.reader import ResponseReader
-from penstock.upstream.responses.alike import DELTA_EVENTS, Alike, key_count
+from penstock.upstream.responses.alike import DELTA_EVENTS, Alike, has_no_key_twice, key_count
 from penstock.wire.codec import EventCodec
 from penstock.wire.sse import Frame
 
 __all__ = ["DELTA_EVENTS", "Line", "Roads", "exact_event", "is_plain", "is_plain_frame"]
 
 _NOT_EXACT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_encode: Final = msgspec.json.Encoder().encode
 # What a delta must tell, besides its number, its text and its padding, to go where one before it went.
 _PLACE: Final[Mapping[type, Callable[[Any], Any]]] = {
     e.OutputTextDelta: attrgetter("__class__", "item_id", "content_index", "output_index"),
@@ -51,8 +50,7 @@ def is_plain(event: e.StandardEvent, data: bytes) -> bool:
     """
     if event.sequence_number is UNSET or not (isinstance(event, e.ResponseEvent) or event.response_id is UNSET):
         return False
-    written = _encode(event)
-    return (written == data or key_count(written) == key_count(data)) and is_as_enumerated(event)
+    return has_no_key_twice(event, data) and is_as_enumerated(event)
 
 
 class Line(Struct, frozen=True, gc=False):

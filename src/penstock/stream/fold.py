@@ -40,6 +40,7 @@ __all__ = [
     "in_order",
     "item_text",
     "part_text",
+    "share_text",
     "whole_text",
     "with_text",
 ]
@@ -268,6 +269,12 @@ class ItemDraft:
         for part in (*self.content.values(), *self.summary.values()):
             part.streamed.settle(part_text(part.added))
         self.done = self.share(item)
+
+    def join(self) -> None:
+        """Join the pieces of its texts."""
+        str(self.arguments)
+        for part in (*self.content.values(), *self.summary.values()):
+            str(part.streamed)
 
     def share(self, item: Item) -> Item:
         """Return `item`, as an event told this one, with the strings that are kept here where its own are equal."""

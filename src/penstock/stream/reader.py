@@ -25,7 +25,7 @@ from penstock.spec.content import (
 )
 from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.spec.response import ErrorPayload, Response
-from penstock.stream.fold import ItemDraft, PartDraft, differences, in_order, item_text
+from penstock.stream.fold import ItemDraft, PartDraft, differences, in_order, item_text, share_text
 from penstock.stream.machine import StreamMachine, StreamStateError, Violation, step
 from penstock.stream.states import ResponseState
 
@@ -177,6 +177,43 @@ class ResponseReader:
             return []
         found = differences("output", self.output, self.terminal.output)
         return [Difference(path, streamed, said) for path, streamed, said in found]
+
+    def join(self) -> None:
+        """Join the pieces of what is being streamed: it then takes as much memory as its text, and not twice."""
+        for index in self._machine.open_items:
+            draft = self._items.get(index)
+            if draft is not None:
+                draft.join()
+
+    def shared(self, event: e.StandardEvent) -> e.StandardEvent:
+        """Return `event` with the very strings that are kept here, where its own are equal: so they are kept once."""
+        match event:
+            case e.ResponseEvent():
+                output = [
+                    self._items[index].share(item) if index in self._items else item
+                    for index, item in enumerate(event.response.output)
+                ]
+                return replace(event, response=replace(event.response, output=output))
+            case e.OutputItemDone() if event.output_index in self._items:
+                return replace(event, item=self._items[event.output_index].share(event.item))
+            case e.FunctionCallArgumentsDone() if event.output_index in self._items:
+                kept = self._items[event.output_index].arguments.whole()
+                return replace(event, arguments=kept) if event.arguments == kept else event
+            case e.ContentPartDone() | e.ReasoningSummaryPartDone():
+                part = self._known_part(event)
+                return event if part is None else replace(event, part=share_text(event.part, part.streamed.whole()))
+            case e.OutputTextDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
+                part = self._known_part(event)
+                kept = "" if part is None else part.streamed.whole()
+                return replace(event, text=kept) if event.text == kept else event
+            case _:
+                return event
+
+    def _known_part(self, event: e.ContentEvent | e.SummaryEvent) -> PartDraft | None:
+        draft = self._items.get(event.output_index)
+        if draft is None:
+            return None
+        return (draft.summary if isinstance(event, e.SummaryEvent) else draft.content).get(_index(event))
 
     def take(self, event: e.ResponseStreamEvent) -> None:
         """Put what an event tells where it belongs, whatever the grammar says; for who asks the grammar himself."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import UNSET
@@ -16,7 +16,10 @@ from msgspec import UNSET
 from penstock.spec import events as e
 from penstock.wire.codec import NOT_EXACT, EventCodec
 
-__all__ = ["DELTA_EVENTS", "Alike", "key_count"]
+__all__ = ["DELTA_EVENTS", "LARGE_BYTES", "Alike", "has_no_key_twice", "key_count"]
+
+LARGE_BYTES: Final = 256 * 1024
+"""An event of more is one that tells a long text once more: worth a little time, not to hold that text once more."""
 
 DELTA_EVENTS: Final = (
     e.OutputTextDelta,
@@ -46,6 +49,23 @@ _ALIKE_BUT_PADDING: Final[Mapping[type, Callable[[Any], object]]] = {
 def key_count(data: bytes) -> int:
     """Return how many keys JSON has; a quote in a text has a backslash before it."""
     return data.count(b'":') - data.count(b'\\":')
+
+
+def has_no_key_twice(event: e.StandardEvent, data: bytes) -> bool:
+    """Whether an event, which was decoded exactly from `data`, has all the keys that stand there."""
+    if len(data) > LARGE_BYTES:
+        return _keys_of(msgspec.to_builtins(event)) == key_count(data)
+    written = _encode(event)
+    return written == data or key_count(written) == key_count(data)
+
+
+def _keys_of(value: object) -> int:
+    """Return how many keys plain JSON data has."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        return len(fields) + sum([_keys_of(entry) for entry in fields.values()])
+    entries = cast("list[object]", value) if isinstance(value, list) else []
+    return sum([_keys_of(entry) for entry in entries])
 
 
 class Alike:

@@ -134,6 +134,14 @@ class Mender(SnapshotMender):
         self._number += count
         self.events += count
 
+    def join(self) -> None:
+        """Join the text that was streamed so far: then there is room for an event that tells it once more."""
+        self._reader.join()
+
+    def shared(self, event: e.StandardEvent) -> e.StandardEvent:
+        """Return `event` with the very strings that were streamed, where its own are equal to them."""
+        return self._reader.shared(event)
+
     def end(self) -> list[e.ResponseStreamEvent]:
         """Say that the upstream has said its `[DONE]`: what waited for the end goes out, if the response has ended."""
         self._hot = None
