@@ -68,8 +68,8 @@ an input is of no use. `fail-level` moves the line between 0 and 1, for all rule
 
 _SENTENCES = """# What the specification says, and what holds it
 
-Every sentence of the document of 2026-04-24 that obliges somebody (MUST, SHOULD and their negations), and every other
-that a rule rests on.
+Every sentence of the document of 2026-04-24 that obliges somebody (MUST, SHOULD and their negations), every other that
+says what a stream is like, and every one that a rule rests on.
 """
 
 

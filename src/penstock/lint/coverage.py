@@ -1,9 +1,9 @@
 """What the specification says, sentence by sentence, and what holds it: a rule, or a reason why no rule can.
 
 Every sentence of the document of 2026-04-24 with a key word of BCP 14 that obliges (MUST, SHOULD, and their negations)
-is here, and every other one that a rule quotes. The sentences are the document's own, without its markup; a colon or
-`eg` at the end is where a list or an example follows. Source: "Open Responses, Specification", version 2026-04-24,
-https://www.openresponses.org/specification.
+is here, every other one that says what a stream is like, and every one that a rule quotes. The sentences are the
+document's own, without its markup; a colon or `eg` at the end is where a list or an example follows. Source: "Open
+Responses, Specification", version 2026-04-24, https://www.openresponses.org/specification.
 """
 
 from __future__ import annotations
@@ -103,6 +103,13 @@ SENTENCES: Final = (
     ),
     Sentence(
         _WS,
+        "Event ordering, sequence_number, output item lifecycle, content part lifecycle, and terminal response events "
+        "have the same meaning on both transports.",
+        ("OR301", "OR304", "OR305", "OR401", "OR601"),
+        "All rules judge both transports, but for those about frames.",
+    ),
+    Sentence(
+        _WS,
         "A single WebSocket connection MUST process at most one in-flight response at a time.",
         ("OR301", "OR403"),
     ),
@@ -187,6 +194,7 @@ SENTENCES: Final = (
         _CLIENT,
     ),
     Sentence("Items are polymorphic", "Items are discriminated based on the type field", ("OR203", "OR204", "OR206")),
+    Sentence(_STATES, "All item types should have these three basic status:", ("OR204", "OR604")),
     Sentence(
         _STATES, "in_progress - the model is currently emitting tokens belonging to this item", ("OR604", "OR309")
     ),
@@ -202,7 +210,24 @@ SENTENCES: Final = (
         ("OR303", "OR306", "OR310", "OR603"),
     ),
     Sentence(_STREAMABLE, "The first event MUST always be response.output_item.added.", ("OR304",)),
-    Sentence(_STREAMABLE, "All fields not marked nullable MUST have a value.", ("OR201", "OR202", "OR608")),
+    Sentence(
+        _STREAMABLE,
+        "The item is echoed in the payload with as much detail as is available at that time.",
+        ("OR408", "OR503"),
+        "What was available nobody else can know; what is told at the beginning and at the end must be the same.",
+    ),
+    Sentence(
+        _STREAMABLE,
+        "For messages, this means at least the role, and for function_call, this is at least the name.",
+        ("OR201", "OR409"),
+    ),
+    Sentence(
+        _STREAMABLE,
+        "All fields not marked nullable MUST have a value.",
+        ("OR201", "OR202", "OR608"),
+        "`usage` may be null by the schema; that a completed response has it, and that its sums are right, is what "
+        "clients count on, and a warning.",
+    ),
     Sentence(_STREAMABLE, "Use zero values where applicable.", ("OR202", "OR504")),
     Sentence(_STREAMABLE, "Such content MUST be backed by a content part.", ("OR305", "OR311", "OR314")),
     Sentence(
@@ -240,6 +265,19 @@ SENTENCES: Final = (
         ("OR506", "OR502"),
     ),
     Sentence(
+        "Reasoning",
+        "This content is typically streamable and follows the same delta semantics as other text-like content parts.",
+        ("OR305", "OR307", "OR314", "OR501"),
+    ),
+    Sentence(
+        "Reasoning",
+        "All three fields are optional (can be null or the zero-value), and providers are free to support any "
+        "combination of them, depending on their safety policies, business requirements, and implementation details.",
+        ("OR201", "OR202"),
+        "`content` and `encrypted_content` may be null or absent. `summary` may be empty; by the schema it is there, and "
+        "nine of seventeen clients tested break where it is not.",
+    ),
+    Sentence(
         "Errors",
         "When an error occurs, the API responds with a structured error object that includes:",
         ("OR208", "OR607", "OR805"),
@@ -266,6 +304,12 @@ SENTENCES: Final = (
         "Adding a new item to a list (response.output_item.added)—for example, when a new message is generated and "
         "appended to a conversation.",
         ("OR406",),
+    ),
+    Sentence(
+        _DELTAS,
+        "Signaling that no further changes will occur to a content part (response.content_part.done)—for example, when "
+        "the model has finished generating a sentence or paragraph.",
+        ("OR306", "OR308"),
     ),
     Sentence(_DELTAS, "All streamable objects must follow this delta event pattern.", ("OR314", "OR603")),
     Sentence(
@@ -316,6 +360,11 @@ SENTENCES: Final = (
     ),
     Sentence("tool_choice", "The model MUST NOT call any tools.", ("OR703",)),
     Sentence(
+        "tool_choice",
+        "In this form, the model is required to call the specified function tool fn_name.",
+        ("OR703",),
+    ),
+    Sentence(
         _ALLOWED,
         "All tools are still surfaced to the model in context (preserving cacheability of the shared system prompt "
         "and tool schema), but the model MUST restrict its tool calls to the subset named in allowed_tools.",
@@ -356,6 +405,20 @@ SENTENCES: Final = (
         "latency, throughput, or reliability characteristics), and any constraints or quotas tied to those tiers.",
         (),
         _PROSE,
+    ),
+    Sentence(
+        "Hosted tools must have corresponding item types",
+        "When building custom tools, the tool should have its own item type that provides developers a receipt of what "
+        "occurred during tool call execution.",
+        (),
+        _PROSE,
+    ),
+    Sentence(
+        "Hosted tools must have corresponding item types",
+        "The item at minimum should contain a representation of how the model invoked the tool, the status of the tool "
+        "call, and the result from the tool.",
+        ("OR207",),
+        "The rule holds the status; how the rest is said is the implementor's.",
     ),
     Sentence(
         "Extending Items",
