@@ -78,10 +78,12 @@ from penstock.wire.sse import SSEEncoder, aread_sse, read_sse
 
 if TYPE_CHECKING:
     from penstock.judge import Finding, Level, Linter, Mend, Repairer, lint, repair
+    from penstock.server.app import App
 
 __all__ = [
     "UNSET",
     "Annotated",
+    "App",
     "Arguments",
     "CallbackEmitter",
     "ContentPartAdded",
@@ -161,9 +163,11 @@ _JUDGES = frozenset({"Finding", "Level", "Linter", "Mend", "Repairer", "repair"}
 
 
 def __getattr__(name: str) -> object:
-    """Return a name of linting or repairing; they are loaded when one of them is first asked for."""
+    """Return a name of linting, repairing or serving; these are loaded when one of them is first asked for."""
     if name in _JUDGES:
         return getattr(import_module("penstock.judge"), name)
     if name == "lint":
         return import_module("penstock.lint")
+    if name == "App":
+        return import_module("penstock.server.app").App
     raise AttributeError(f"module 'penstock' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from penstock.wire.jsonl import JSONLEncoder
 from penstock.wire.sse import SSEEncoder
 from penstock.wire.template import DeltaTemplate
 
-__all__ = ["JSONLEmitter", "SSEEmitter"]
+__all__ = ["JSONLEmitter", "MessageEmitter", "SSEEmitter"]
 
 
 class SSEEmitter(StreamEventEmitter):
@@ -70,3 +70,30 @@ class JSONLEmitter(StreamEventEmitter):
         line = self._encoder.encode(event)
         if line:
             self._write(line)
+
+
+class MessageEmitter(StreamEventEmitter):
+    """Writes each event as one message of a WebSocket (spec: "WebSocket Transport"). There is no `[DONE]`."""
+
+    def __init__(self, write: Callable[[str], object], *, dialect: Dialect = OPENRESPONSES) -> None:
+        """Pass each message to `write`; what it raises goes to whoever emits. `dialect` belongs to this one stream."""
+        self._write = write
+        self._encoder = JSONLEncoder(dialect)
+
+    def emit(self, event: ResponseStreamEvent) -> None:
+        """Write `event`; nothing where the dialect has no such event, as its notes then say."""
+        line = self._encoder.encode(event)
+        if line:
+            self._write(line[:-1].decode())
+
+    def deltas(self, like: DeltaEvent) -> Callable[[int, str], None]:
+        """Return a function that writes the messages of deltas like `like`, from a template."""
+        write = self._write
+        make_frame = DeltaTemplate(like, self._encoder).frame
+
+        def write_delta(sequence_number: int, delta: str) -> None:
+            frame = make_frame(sequence_number, delta)
+            if frame:
+                write(frame[:-1].decode())
+
+        return write_delta

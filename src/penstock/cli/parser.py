@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 
 from penstock.cli.errors import USAGE
 from penstock.cli.lint_arguments import LINT_COMMANDS
+from penstock.cli.serve_arguments import SERVE_COMMAND
 
 __all__ = ["DIALECTS", "UPSTREAMS", "build_parser"]
 
@@ -102,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("read", "show a stream", _READ, _READ_EPILOG, _add_read),
         ("convert", "make an Open Responses stream of another API's", _CONVERT, _CONVERT_EPILOG, _add_convert),
         *LINT_COMMANDS,
+        SERVE_COMMAND,
         ("demo", "watch it work", _DEMO, _DEMO_EPILOG, _add_demo),
     ):
         add(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -52,6 +53,10 @@ class Provider(ABC):
 
     name: str
     """As people know it: `demo`, `chat-completions`."""
+    default_model: str | None = None
+    """The model it answers as where none is asked for; None where one must be."""
+    sums_up: ClassVar[bool] = True
+    """Whether it can be asked to sum a conversation up, as a language model can."""
 
     @abstractmethod
     def answer(self, request: CreateResponse) -> Answer:

@@ -22,6 +22,7 @@ class DemoProvider(Provider):
     """
 
     name = "demo"
+    default_model = MODEL
     sums_up = False
 
     def __init__(self, *, sleep: Sleep = asyncio.sleep) -> None:

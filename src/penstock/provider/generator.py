@@ -60,6 +60,7 @@ class GeneratorProvider(Provider):
             raise TypeError(f"expected a function{hint} that takes the request, got {_shown(given)}")
         self._model = model
         self.name: str = name or getattr(model, "__name__", None) or type(model).__name__
+        self.default_model = self.name
 
     def answer(self, request: CreateResponse) -> Answer:
         """Return the answer to `request`, not begun yet."""

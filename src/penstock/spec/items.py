@@ -17,9 +17,11 @@ from penstock.spec.content import (
     InputFileContent,
     InputImageContent,
     InputTextContent,
+    InputTextContentParam,
     InputVideoContent,
     MessageContentParam,
     OutputTextContent,
+    OutputTextContentParam,
     ParamText,
     ReasoningSummaryContentParam,
     ReasoningTextContentParam,
@@ -144,6 +146,15 @@ class MessageItemParam(SpecObject, frozen=True, kw_only=True, tag_field="type", 
     id: str | None | UnsetType = UNSET
     phase: Phase | None | UnsetType = UNSET
     status: str | None | UnsetType = UNSET
+
+    @property
+    def text(self) -> str:
+        """The text in it, joined."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(
+            part.text for part in self.content if isinstance(part, InputTextContentParam | OutputTextContentParam)
+        )
 
 
 class FunctionCallItemParam(SpecObject, frozen=True, kw_only=True, tag_field="type", tag="function_call"):

@@ -109,8 +109,10 @@ class ResponseWriter(ItemWriter):
         self._last_call: OpenItem | None = None
         self._hot_call: str | None = None
         self._phase: str | None = None
+        self._made_elsewhere: o.NewMessage | None = None
         self._usage: o.Usage | None = None
         self._stop = "stop"
+        self._extended: dict[str, object] = {}
         self.left_out: dict[str, int] = {}
         """How much was left out because of the options: name of the output class to how often."""
 
@@ -129,6 +131,27 @@ class ResponseWriter(ItemWriter):
         """Whether the first event was emitted."""
         return self.state is not ResponseState.NEW
 
+    @property
+    def next_number(self) -> int:
+        """The `sequence_number` of the event to come."""
+        return self._number
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the model stopped, as the last `Stop` said it; `stop` where none has."""
+        return self._stop
+
+    def extend(self, name: str, value: object) -> None:
+        """Put a field of an implementor's own into the response, to be seen in the next event that holds all of it.
+
+        Spec: "Extending existing schemas". `value` is JSON data; of one name the last counts. Raises StreamStateError
+        where it is no JSON, or the name is one of the specification's.
+        """
+        if name in Response.__struct_fields__:
+            raise StreamStateError(f"extend({name!r}) is not possible: the specification has a field of this name")
+        checked_json({name: value}, "extend()")
+        self._extended[name] = value
+
     def start(self, *, queued: bool = False) -> None:
         """Emit `response.created` and `response.in_progress`; queued: `response.queued` in place of the latter.
 
@@ -136,7 +159,7 @@ class ResponseWriter(ItemWriter):
         """
         if self.is_started:
             raise StreamStateError(f"start() is not possible a second time: the response is {self.state.value}")
-        response = replace(self._response, status="queued" if queued else "in_progress")
+        response = self._told(self._response, status="queued" if queued else "in_progress")
         self._emit(e.ResponseCreated(response=response))
         self._emit(e.ResponseQueued(response=response) if queued else e.ResponseInProgress(response=response))
         self._deliver()
@@ -239,11 +262,11 @@ class ResponseWriter(ItemWriter):
         usage = response_usage(self._usage)
         if reason:
             details = IncompleteDetails(reason=whole_text(reason))
-            response = replace(self.response, status="incomplete", incomplete_details=details, usage=usage)
+            response = self._told(self.response, status="incomplete", incomplete_details=details, usage=usage)
             self._emit(e.ResponseIncomplete(response=response))
         else:
             now = int(self._clock())
-            response = replace(self.response, status="completed", completed_at=now, usage=usage)
+            response = self._told(self.response, status="completed", completed_at=now, usage=usage)
             self._emit(e.ResponseCompleted(response=response))
         self._deliver()
 
@@ -255,13 +278,19 @@ class ResponseWriter(ItemWriter):
             if item.finished:
                 self._emit_item_done(item)
         self._emit(e.ErrorEvent(error=error))
-        response = replace(
+        response = self._told(
             self.response,
             status="failed",
             error=ResponseError(code=error.code or error.type, message=error.message),
             usage=response_usage(self._usage) if self._usage is not None else None,
         )
         self._emit(e.ResponseFailed(response=response))
+
+    def _told(self, response: Response, **changes: object) -> Response:
+        """Return `response` as the next event tells it."""
+        if self._extended:
+            changes["extra"] = Extra({**response.extra, **self._extended})
+        return replace(response, **changes)
 
     # Everything below is what becomes of an output. What can be wrong with it is found before anything is emitted.
 
@@ -329,9 +358,18 @@ class ResponseWriter(ItemWriter):
         if self._message is None:
             phase = self._phase or UNSET
             item = MessageItem(id="", status="in_progress", role="assistant", content=[], phase=phase)
-            self._message = self._add("msg", item)
+            self._message = self._add_new("msg", item)
             self._phase = None
         return self._message
+
+    def _add_new(self, prefix: str, item: MessageItem | ReasoningItem) -> OpenItem:
+        """Begin a message or reasoning: with the id and the fields it had elsewhere, where it has been told of."""
+        elsewhere, self._made_elsewhere = self._made_elsewhere, None
+        if elsewhere is None:
+            return self._add(prefix, item)
+        if elsewhere.extra:
+            item = checked(replace(item, extra=elsewhere.extra), "NewMessage")
+        return self._add(prefix, item, whole_text(elsewhere.id or ""))
 
     def _say_annotation(self, output: o.Annotated) -> None:
         annotation = checked(output.annotation, "annotation")
@@ -340,8 +378,10 @@ class ResponseWriter(ItemWriter):
     def _say_new_message(self, output: o.NewMessage) -> None:
         if output.phase is not None and output.phase not in _PHASES:
             raise StreamStateError(f"NewMessage: the phase {output.phase!r} is none of {', '.join(_PHASES)}")
+        checked_json(output.extra, "NewMessage")
         self._finish_current()
         self._phase = output.phase
+        self._made_elsewhere = output if output.id or output.extra else None
 
     def _say_new_part(self) -> None:
         current = self._message or self._reasoning
@@ -364,14 +404,14 @@ class ResponseWriter(ItemWriter):
 
     def _open_reasoning(self) -> OpenItem:
         if self._reasoning is None:
-            self._reasoning = self._add("rs", ReasoningItem(id="", summary=[], status="in_progress"))
+            self._reasoning = self._add_new("rs", ReasoningItem(id="", summary=[], status="in_progress"))
         return self._reasoning
 
     # Calls.
 
     def _say_call(self, call: o.FunctionCall) -> None:
         arguments = None if call.arguments is None else json_text(call.arguments)
-        item = self._add_call(call.name, call.call_id or "", "")
+        item = self._add_call(call.name, call.call_id or "", whole_text(call.id or ""), call.extra)
         for name in (call.key, call.call_id):
             if name is not None:
                 self._calls[name] = item
@@ -379,15 +419,15 @@ class ResponseWriter(ItemWriter):
             self._arguments_delta(item, arguments)
             self._finish_item(item)
 
-    def _add_call(self, name: str, call_id: str, wanted_id: str, like: FunctionCallItem | None = None) -> OpenItem:
+    def _add_call(self, name: str, call_id: str, wanted_id: str, extra: Extra) -> OpenItem:
         """Begin a call; two calls of a response never share a `call_id`, so one that is taken is replaced."""
         if not name:
             raise StreamStateError("FunctionCall: a call needs the name of its function")
+        item = FunctionCallItem(id="", call_id="", name=whole_text(name), arguments="", status="in_progress")
+        if extra:
+            item = checked(replace(item, extra=extra), "FunctionCall")
         call_id = self._new_id("call", whole_text(call_id))
-        item = FunctionCallItem(id="", call_id=call_id, name=whole_text(name), arguments="", status="in_progress")
-        if like is not None:
-            item = replace(item, extra=like.extra)
-        added = self._add("fc", item, wanted_id)
+        added = self._add("fc", replace(item, call_id=call_id), wanted_id)
         added.call_id = call_id
         self._calls[call_id] = self._last_call = added
         return added
@@ -437,7 +477,7 @@ class ResponseWriter(ItemWriter):
             case FunctionCallItem():
                 if not self._leave_out(output, when=not self._options.tool_calls):
                     item = checked(item, "item")
-                    open_item = self._add_call(item.name, item.call_id, item.id, item)
+                    open_item = self._add_call(item.name, item.call_id, item.id, item.extra)
                     self._arguments_delta(open_item, item.arguments)
                     self._end_ready(open_item, item.status)
             case ExtensionItem():

@@ -6,6 +6,8 @@ open there; so it cannot differ from the encoder's, in whatever dialect.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 from msgspec.structs import replace
 
@@ -15,10 +17,10 @@ from penstock.spec.events import (
     ReasoningDelta,
     ReasoningSummaryTextDelta,
     RefusalDelta,
+    ResponseStreamEvent,
 )
-from penstock.wire.sse import SSEEncoder
 
-__all__ = ["DeltaEvent", "DeltaTemplate"]
+__all__ = ["DeltaEvent", "DeltaTemplate", "FrameEncoder"]
 
 DeltaEvent = OutputTextDelta | RefusalDelta | ReasoningDelta | ReasoningSummaryTextDelta | FunctionCallArgumentsDelta
 """The events that carry a `delta`."""
@@ -28,15 +30,23 @@ _NUMBER = b'"sequence_number":0'
 _DELTA = b'"delta":""'
 
 
+class FrameEncoder(Protocol):
+    """What makes a frame of an event: `SSEEncoder`, `JSONLEncoder`."""
+
+    def encode(self, event: ResponseStreamEvent) -> bytes:
+        """Return the frame; nothing where the dialect has no such event."""
+        ...
+
+
 class DeltaTemplate:
-    """Writes the frames of one open part's deltas, byte for byte as `SSEEncoder.encode` would.
+    """Writes the frames of one open part's deltas, byte for byte as the encoder's `encode` would.
 
     Make it anew for each part. What the dialect notes is noted once, when the template is made.
     """
 
     __slots__ = ("_encoder", "_event", "_form")
 
-    def __init__(self, event: DeltaEvent, encoder: SSEEncoder) -> None:
+    def __init__(self, event: DeltaEvent, encoder: FrameEncoder) -> None:
         """Take the part's constant fields from `event`; its `sequence_number` and `delta` do not matter."""
         self._encoder = encoder
         self._event = event

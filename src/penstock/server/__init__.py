@@ -1,0 +1,1 @@
+"""A complete Open Responses endpoint in front of any provider: HTTP, server-sent events and WebSocket, as ASGI."""

@@ -1,0 +1,240 @@
+"""The application: every endpoint on its path, as ASGI, to be run by itself or mounted in another application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response as HTTPResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from penstock.provider.base import Provider
+from penstock.provider.generator import GeneratorProvider
+from penstock.provider.generator import Model as GeneratorModel
+from penstock.server.errors import Refused, error_response, failure
+from penstock.server.http import Endpoints
+from penstock.server.keys import Keys
+from penstock.server.limits import Limits
+from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
+from penstock.server.sealing import Seals
+from penstock.server.service import Service, store_refused
+from penstock.server.sweeper import Sweeper
+from penstock.server.websocket import serve_websocket
+from penstock.store.base import Store
+from penstock.store.errors import StoreError
+from penstock.store.sql import SQLStore
+from penstock.wire.requests import RequestError
+
+__all__ = ["App"]
+
+_DAY: Final = 86_400.0
+DEFAULT_TTL: Final = 30 * _DAY
+"""How long responses are kept unless told, in seconds: OpenAI keeps them for 30 days."""
+
+_log = logging.getLogger("penstock.server")
+
+Answering = GeneratorModel | Provider | Model
+"""What can answer for a model."""
+
+
+class App:
+    """An Open Responses server as an ASGI application.
+
+    `models` is what answers: an async generator function that takes the request and yields what the model says, a
+    `Provider`, or several of either by the name of their model. Run it with any ASGI server (`uvicorn module:app`), or
+    mount it: paths begin with `prefix`.
+    """
+
+    def __init__(
+        self,
+        models: Answering | Mapping[str, Answering] | Models,
+        *,
+        store: Store | str | None = "sqlite://",
+        keys: Keys | Iterable[tuple[str, str]] | None = None,
+        secret: str | None = None,
+        dialect: DialectChoice = "auto",
+        reasoning: ReasoningForm = "auto",
+        limits: Limits | None = None,
+        ttl: float | None = DEFAULT_TTL,
+        origins: Iterable[str] = (),
+        prefix: str = "/v1",
+    ) -> None:
+        """Serve `models`.
+
+        `store`: where responses are kept, a `Store` or the URL of a database; None keeps none. The default is kept in
+        memory, and gone with the process. `ttl`: for how many seconds, None for ever. `keys`: who is let in, pairs of
+        name and API key; None lets everybody in. `secret` (32 characters or more) seals what clients keep for the
+        server; without one, compacted conversations are good until the process ends. `origins`: which web pages may
+        ask, `https://chat.example.com`.
+        """
+        self._store = SQLStore(store, clock=time.time) if isinstance(store, str) else store
+        self._is_own_store = isinstance(store, str)
+        self._origins = frozenset(origins)
+        self.service = Service(
+            models=_models(models),
+            store=self._store,
+            keys=keys if isinstance(keys, Keys) else Keys(keys or ()),
+            seals=Seals(secret),
+            limits=limits or Limits(),
+            dialect=dialect,
+            reasoning=reasoning,
+            ttl=ttl,
+        )
+        self._sweeper = Sweeper(self.service)
+        self._starting = asyncio.Lock()
+        self._is_started = False
+        endpoints = Endpoints(self.service)
+        path = f"{prefix}/responses"
+        self._asgi = Starlette(
+            routes=[
+                Route(path, _ASGI(endpoints.create), methods=["POST"]),
+                WebSocketRoute(path, self._websocket),
+                Route(f"{path}/compact", endpoints.compact, methods=["POST"]),
+                Route(f"{path}/{{id}}", endpoints.retrieve, methods=["GET"]),
+                Route(f"{path}/{{id}}", endpoints.delete, methods=["DELETE"]),
+                Route(f"{path}/{{id}}/input_items", endpoints.input_items, methods=["GET"]),
+                Route(f"{prefix}/models", endpoints.models, methods=["GET"]),
+                Route("/health", endpoints.health, methods=["GET"]),
+                Route("/ready", endpoints.ready, methods=["GET"]),
+            ],
+            exception_handlers={
+                HTTPException: _http_error,
+                Refused: _refused,
+                RequestError: _request_error,
+                StoreError: _store_error,
+                Exception: _broke,
+            },
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI)."""
+        if scope["type"] in ("http", "websocket"):
+            origin = dict(scope["headers"]).get(b"origin")
+            if origin is not None and not self._may_ask(origin.decode("latin-1"), scope):
+                refused = Refused.because(
+                    f"web pages of {origin.decode('latin-1')} may not ask this server; it is told so by `origins`",
+                    code="origin_not_allowed",
+                    error_type="permission_denied",
+                )
+                await _deny(refused, scope, receive, send)
+                return
+            if not self._is_started:
+                # Mounted where nobody runs our lifespan: begin with the first request.
+                await self.start()
+        await self._asgi(scope, receive, send)
+
+    async def start(self) -> None:
+        """Open the store and begin to look after streams. Called by the server's lifespan; may be repeated."""
+        async with self._starting:
+            if self._is_started:
+                return
+            if self._store is not None:
+                await self._store.open()
+                abandoned = await self._store.abandon()
+                if abandoned:
+                    _log.warning("%d responses were in progress when their server ended; now they failed", abandoned)
+            self._sweeper.start()
+            self._is_started = True
+
+    async def stop(self) -> None:
+        """Let what is under way end, or end it; close the store and the providers. Called by the server's lifespan."""
+        await self.service.stop()
+        await self._sweeper.stop()
+        await self.service.models.aclose()
+        if self._store is not None and self._is_own_store:
+            await self._store.close()
+
+    @asynccontextmanager
+    async def _lifespan(self, app: object) -> AsyncGenerator[None]:  # noqa: ARG002 - Starlette's form
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def _websocket(self, socket: WebSocket) -> None:
+        await serve_websocket(self.service, socket)
+
+    def _may_ask(self, origin: str, scope: Scope) -> bool:
+        """Whether a web page may use the server: one that it was told of, or the server's own."""
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        return origin in self._origins or "*" in self._origins or urlsplit(origin).netloc == host
+
+
+class _ASGI:
+    """An ASGI application that Starlette does not take for a function of a request."""
+
+    def __init__(self, endpoint: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._endpoint(scope, receive, send)
+
+
+def _models(served: Answering | Mapping[str, Answering] | Models) -> Models:
+    if isinstance(served, Models):
+        return served
+    if isinstance(served, Provider | Model) or callable(served):
+        return Models({}, default=_model(served))
+    return Models({name: _model(each) for name, each in served.items()})
+
+
+def _model(served: Answering) -> Model:
+    if isinstance(served, Model):
+        return served
+    return Model(provider=served if isinstance(served, Provider) else GeneratorProvider(served))
+
+
+async def _deny(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await error_response(refused)(scope, receive, send)
+    else:
+        await WebSocket(scope, receive, send).send_denial_response(error_response(refused))
+
+
+_CODES: Final = {404: "unknown_path", 405: "method_not_allowed"}
+
+
+async def _http_error(request: Request, error: Exception) -> HTTPResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    words = f"{request.method} {request.url.path}"
+    message = (
+        f"there is no {words} here" if status == 404 else f"{words} is not served; allowed: {headers.get('Allow')}"
+    )
+    kind = "not_found" if status == 404 else "invalid_request"
+    payload = failure(message, code=_CODES.get(status, "invalid_request"), error_type=kind)
+    return error_response(Refused(payload, status=status, headers=headers))
+
+
+async def _refused(request: Request, error: Exception) -> HTTPResponse:  # noqa: ARG001 - Starlette's form
+    return error_response(error if isinstance(error, Refused) else _unexpected())
+
+
+async def _request_error(request: Request, error: Exception) -> HTTPResponse:  # noqa: ARG001 - Starlette's form
+    return error_response(Refused(error.payload()) if isinstance(error, RequestError) else _unexpected())
+
+
+async def _store_error(request: Request, error: Exception) -> HTTPResponse:  # noqa: ARG001 - Starlette's form
+    _log.error("the store failed", exc_info=error)
+    return error_response(store_refused(error) if isinstance(error, StoreError) else _unexpected())
+
+
+async def _broke(request: Request, error: Exception) -> HTTPResponse:  # noqa: ARG001 - Starlette's form
+    _log.error("a request broke", exc_info=error)
+    return error_response(_unexpected())
+
+
+def _unexpected() -> Refused:
+    return Refused(failure("The server encountered an unexpected condition.", code="internal_error"))

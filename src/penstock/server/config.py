@@ -1,0 +1,273 @@
+"""A server's settings: from a file, the environment and flags, the later winning; and the application they describe.
+
+The file is TOML: `[server]` with the settings below, `[server.limits]` with those of `Limits`, and a table for every
+model, `[models.NAME]`. Words in it are joined by hyphens.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from penstock.provider.addresses import ADDRESSES, DEFAULT_PROVIDERS
+from penstock.provider.base import Provider
+from penstock.provider.demo import DemoProvider
+from penstock.provider.network import NetworkProvider, Retries, Timeouts
+from penstock.server.app import DEFAULT_TTL, App
+from penstock.server.keys import KeyFileError, Keys
+from penstock.server.limits import Limits
+from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
+from penstock.spec.errors import PenstockError
+from penstock.upstream.registry import UPSTREAM_NAMES, upstream_by_name
+from penstock.wire.wording import is_object
+
+__all__ = ["DEMO", "ConfigError", "ModelTable", "ServerTable", "Settings", "build_app", "load_settings"]
+
+DEMO: Final = "demo"
+"""The API that needs no provider."""
+_DAY: Final = 86_400.0
+_PREFIX: Final = "PENSTOCK_"
+
+
+class ConfigError(PenstockError):
+    """Settings that make no server; the message names the file or variable, the setting, and what was expected."""
+
+
+class LimitsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[server.limits]`: what is not given is as in `Limits`."""
+
+    body: int | None = None
+    body_seconds: float | None = None
+    items: int | None = None
+    streams: int | None = None
+    streams_per_key: int | None = None
+    websockets_per_key: int | None = None
+    response_seconds: float | None = None
+    keep_alive_seconds: float | None = None
+    slow_reader_seconds: float | None = None
+    websocket_seconds: float | None = None
+    websocket_message: int | None = None
+    websocket_waiting: int | None = None
+    websocket_responses: int | None = None
+    shutdown_seconds: float | None = None
+    retry_after_seconds: int | None = None
+
+
+class ServerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[server]`. `store` is the URL of a database, or `none`; `ttl-days` 0 keeps responses for ever.
+
+    `secret-env` and `secret-file` say where the secret is that seals what clients keep for the server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    store: str = "sqlite:///penstock.db"
+    ttl_days: float = DEFAULT_TTL / _DAY
+    api_key_file: str | None = None
+    allow_anyone: bool = False
+    secret_env: str = "PENSTOCK_SECRET"
+    secret_file: str | None = None
+    dialect: DialectChoice = "auto"
+    reasoning: ReasoningForm = "auto"
+    origins: list[str] = []
+    limits: LimitsTable = LimitsTable()
+
+
+class ModelTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[models.NAME]`: who answers for a model.
+
+    `upstream` is the address of the provider's API, or the name of a well-known one (`openai`, `ollama`); `api` what it
+    speaks there. `model` is what the provider calls the model, where that is another name. `default`: it answers for
+    all models that have no table. `headers` are sent to the provider besides.
+    """
+
+    api: str | None = None
+    upstream: str | None = None
+    model: str | None = None
+    key_env: str | None = None
+    dialect: DialectChoice | None = None
+    reasoning: ReasoningForm | None = None
+    default: bool = False
+    headers: dict[str, str] = {}
+    connect_seconds: float | None = None
+    first_byte_seconds: float | None = None
+    silence_seconds: float | None = None
+    retries: int | None = None
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. `models` may be empty: then the demo answers."""
+
+    server: ServerTable = ServerTable()
+    models: dict[str, ModelTable] = {}
+
+
+def load_settings(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, object] | None = None
+) -> Settings:
+    """Return the settings of the file `path`, changed by `PENSTOCK_...` variables, and by `flags`.
+
+    The flags are those of `[server]`, and `upstream`, `api`, `model` and `key_env` of the one model that a command line
+    can describe; None among them is not given. Raises ConfigError.
+    """
+    tables = _read(path) if path is not None else {}
+    server = dict(_table(tables, "server", path))
+    models = {name: dict(_table(tables["models"], name, path)) for name in _table(tables, "models", path)}
+    for source, words in (("environment", _of_environment(environment)), ("flags", flags or {})):
+        given = {name: value for name, value in words.items() if value is not None}
+        one = {name.replace("_", "-"): given.pop(name) for name in list(given) if name in _OF_A_MODEL}
+        if one:
+            name = str(one.get("model", DEMO if one.get("api") == DEMO else "*"))
+            # One model on the command line means that one, whatever the file says.
+            models = {name: {**one, "default": True}}
+        for name, value in given.items():
+            if name not in _OF_SERVER:
+                raise ConfigError(f"{source}: no setting {name!r}; there are {', '.join(_OF_SERVER)}")
+            server[name.replace("_", "-")] = value
+    rest = {name: value for name, value in tables.items() if name not in ("server", "models", "lint")}
+    try:
+        return msgspec.convert({"server": server, "models": models, **rest}, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path or 'settings'}: {error}".replace("$.", "")) from None
+
+
+_OF_A_MODEL: Final = ("upstream", "api", "model", "key_env")
+_OF_SERVER: Final = tuple(field for field in ServerTable.__struct_fields__ if field not in ("limits", "origins"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _table(tables: Mapping[str, Any], name: str, path: Path | None) -> Mapping[str, Any]:
+    table: object = tables.get(name, {})
+    if not is_object(table):
+        raise ConfigError(f"{path}: {name} should be a table")
+    return table
+
+
+def _of_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    """Return what the variables `PENSTOCK_HOST`, `PENSTOCK_UPSTREAM` ... say."""
+    names = {f"{_PREFIX}{name.upper()}": name for name in (*_OF_SERVER, *_OF_A_MODEL)}
+    return {names[name]: value for name, value in environment.items() if name in names and value}
+
+
+# The application.
+
+
+def build_app(settings: Settings, environment: Mapping[str, str] = os.environ) -> App:
+    """Return the application that `settings` describe. Raises ConfigError.
+
+    Without API keys only a loopback address is served, unless `allow-anyone` is set.
+    """
+    table = settings.server
+    keys = _keys(table)
+    if not keys and not table.allow_anyone and table.host not in ("127.0.0.1", "::1", "localhost"):
+        raise ConfigError(
+            f"server.host: {table.host} can be reached by others, so API keys are needed: set server.api-key-file "
+            "(--api-key-file), or server.allow-anyone where everybody may ask"
+        )
+    try:
+        return App(
+            _models(settings.models, environment),
+            store=None if table.store == "none" else table.store,
+            keys=keys,
+            secret=_secret(table, environment),
+            dialect=table.dialect,
+            reasoning=table.reasoning,
+            limits=Limits(**{k: v for k, v in msgspec.structs.asdict(table.limits).items() if v is not None}),
+            ttl=table.ttl_days * _DAY or None,
+            origins=table.origins,
+        )
+    except ValueError as error:
+        raise ConfigError(f"server: {error}") from None
+
+
+def _keys(table: ServerTable) -> Keys:
+    if table.api_key_file is None:
+        return Keys()
+    path = Path(table.api_key_file)
+    try:
+        return Keys.from_file(path)
+    except OSError as error:
+        raise ConfigError(f"server.api-key-file: {path}: {error.strerror or error}") from None
+    except KeyFileError as error:
+        raise ConfigError(f"server.api-key-file: {path}: {error}") from None
+
+
+def _secret(table: ServerTable, environment: Mapping[str, str]) -> str | None:
+    if table.secret_file is None:
+        return environment.get(table.secret_env)
+    try:
+        return Path(table.secret_file).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"server.secret-file: {table.secret_file}: {error}") from None
+
+
+def _models(tables: Mapping[str, ModelTable], environment: Mapping[str, str]) -> Models:
+    if not tables:
+        return Models({}, default=Model(provider=DemoProvider()))
+    models: dict[str, Model] = {}
+    default: Model | None = None
+    for name, table in tables.items():
+        model = Model(
+            provider=_provider(name, table, environment),
+            upstream_name=table.model,
+            dialect=table.dialect,
+            reasoning=table.reasoning,
+        )
+        if table.default:
+            if default is not None:
+                raise ConfigError(f"models.{name}.default: another model is the default already")
+            # A name that was asked for and has no table is passed on; a request that names none gets this one.
+            default = model
+        if name != "*":
+            models[name] = model
+    return Models(models, default)
+
+
+def _provider(name: str, table: ModelTable, environment: Mapping[str, str]) -> Provider:
+    address = ADDRESSES.get(table.upstream or "")
+    api = table.api or (address.api if address is not None else None) or (DEMO if table.upstream is None else None)
+    if api == DEMO:
+        return DemoProvider()
+    if api not in UPSTREAM_NAMES:
+        known = ", ".join((*UPSTREAM_NAMES, DEMO))
+        raise ConfigError(f"models.{name}.api: expected one of {known}, got {table.api!r}")
+    if address is None and table.upstream is None:
+        address = ADDRESSES[DEFAULT_PROVIDERS[api]]
+    variables = (table.key_env,) if table.key_env is not None else address.keys if address is not None else ()
+    key = next((environment[variable] for variable in variables if environment.get(variable)), None)
+    if table.key_env is not None and key is None:
+        raise ConfigError(f"models.{name}.key-env: the variable {table.key_env} is not set")
+    try:
+        return NetworkProvider(
+            upstream_by_name(api),
+            address.base_url if address is not None else str(table.upstream),
+            key=key,
+            headers=table.headers,
+            timeouts=_timeouts(table),
+            retries=Retries() if table.retries is None else Retries(times=table.retries),
+        )
+    except ValueError as error:
+        raise ConfigError(f"models.{name}: {error}") from None
+
+
+def _timeouts(table: ModelTable) -> Timeouts:
+    given = {
+        "connect": table.connect_seconds,
+        "first_byte": table.first_byte_seconds,
+        "silence": table.silence_seconds,
+    }
+    return Timeouts(**{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,186 @@
+"""The whole conversation of a request: what came before, what it refers to, and what it was sealed into.
+
+Spec: "`previous_response_id`": "the model is sampled over the concatenation: `previous_response.input` +
+`previous_response.output` + `input`".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from penstock.server.errors import Refused
+from penstock.server.limits import Limits
+from penstock.server.sealing import SealError, Seals
+from penstock.spec.base import SpecObject
+from penstock.spec.items import (
+    CompactionItemParam,
+    FunctionCallItemParam,
+    FunctionCallOutputItemParam,
+    Item,
+    ItemParam,
+    ItemReferenceParam,
+    MessageItemParam,
+    ReasoningItemParam,
+)
+from penstock.store.base import Store
+from penstock.store.naming import with_ids
+from penstock.wire.codec import to_plain
+from penstock.wire.load import load
+
+__all__ = ["COMPACTION", "REASONING", "Context", "Memory", "as_params", "seal_items"]
+
+COMPACTION: Final = "compaction"
+"""The purpose compacted conversations are sealed for."""
+REASONING: Final = "reasoning"
+"""The purpose reasoning is sealed for."""
+
+Memory = Mapping[str, Sequence[ItemParam]]
+"""Whole conversations by the id of their last response, as a WebSocket remembers them."""
+
+
+class _Items(SpecObject, frozen=True, kw_only=True):
+    items: list[ItemParam]
+
+
+def as_params(items: Sequence[Item | ItemParam]) -> list[ItemParam]:
+    """Return items of a response as items of a request, with every field they have."""
+    plain = [to_plain(item) for item in items]
+    return load(_Items, {"items": plain}, tolerant=True).items
+
+
+def seal_items(seals: Seals, owner: str, items: Sequence[ItemParam]) -> str:
+    """Return a conversation sealed, for a compaction item."""
+    return seals.seal(COMPACTION, owner, [to_plain(item) for item in items])
+
+
+class Context:
+    """Finds out what a request is about, for one owner."""
+
+    def __init__(
+        self,
+        *,
+        store: Store | None,
+        seals: Seals,
+        limits: Limits,
+        ids: Callable[[str], str],
+        owner: str,
+        memory: Memory | None = None,
+    ) -> None:
+        """Look into `memory`, then into `store`, on behalf of `owner`; `ids` makes ids for items without one."""
+        self._store = store
+        self._seals = seals
+        self._limits = limits
+        self._ids = ids
+        self._owner = owner
+        self._memory = memory or {}
+
+    async def own(self, given: str | list[ItemParam] | None | UnsetType) -> list[ItemParam]:
+        """Return the items of a request's `input`, references replaced, each with an id. Raises Refused."""
+        if not given:
+            return []
+        if isinstance(given, str):
+            return with_ids([MessageItemParam(role="user", content=given)], self._ids)
+        items: list[ItemParam] = []
+        for number, item in enumerate(given):
+            if isinstance(item, ItemReferenceParam):
+                items.append(await self._referred(item, f"input[{number}]"))
+            else:
+                items.append(item)
+        return with_ids(items, self._ids)
+
+    async def before(self, response_id: str) -> list[ItemParam]:
+        """Return the conversation up to and with a response. Raises Refused where it cannot be continued from."""
+        remembered = self._memory.get(response_id)
+        if remembered is not None:
+            return list(remembered)
+        stored = await self._store.conversation(response_id, owner=self._owner) if self._store is not None else None
+        if not stored:
+            raise Refused.because(
+                f"previous_response_id: there is no response {response_id!r} to continue from",
+                code="previous_response_not_found",
+                param="previous_response_id",
+                status=400,
+            )
+        if stored[-1].response.status in ("queued", "in_progress"):
+            raise Refused.because(
+                f"previous_response_id: the response {response_id!r} is still in progress",
+                code="previous_response_in_progress",
+                param="previous_response_id",
+            )
+        items: list[ItemParam] = []
+        for turn in stored:
+            items += turn.input
+            items += as_params(turn.response.output)
+        return items
+
+    def opened(self, items: Sequence[ItemParam], *, first: int) -> list[ItemParam]:
+        """Return a conversation as the provider is to be told it: what was sealed here is opened. Raises Refused.
+
+        Items from the index `first` on are those of the request's own input.
+        """
+        if len(items) > self._limits.items:
+            raise Refused.because(
+                f"the conversation has {len(items):,} items; this server takes {self._limits.items:,}",
+                code="context_length_exceeded",
+                param="input",
+            )
+        opened: list[ItemParam] = []
+        for number, item in enumerate(items):
+            path = f"input[{number - first}].encrypted_content" if number >= first else "previous_response_id"
+            if isinstance(item, CompactionItemParam) and self._seals.is_sealed(item.encrypted_content):
+                value = self._open(COMPACTION, item.encrypted_content, path)
+                opened += load(_Items, {"items": value}, tolerant=True).items
+            elif isinstance(item, ReasoningItemParam) and _is_ours(item, self._seals):
+                opened.append(self._reasoning(item, path))
+            else:
+                opened.append(item)
+        return opened
+
+    def check_calls(self, items: Sequence[ItemParam], *, first: int) -> None:
+        """Raise Refused where an output answers a call that is not in the conversation before it.
+
+        Items from the index `first` on are those of the request's own input.
+        """
+        called: set[str] = set()
+        for number, item in enumerate(items):
+            if isinstance(item, FunctionCallItemParam):
+                called.add(item.call_id)
+            elif isinstance(item, FunctionCallOutputItemParam) and item.call_id not in called:
+                place = f"input[{number - first}].call_id" if number >= first else "input"
+                raise Refused.because(
+                    f"{place}: no call {item.call_id!r} comes before its output",
+                    code="tool_call_not_found",
+                    param=place,
+                )
+
+    async def _referred(self, reference: ItemReferenceParam, path: str) -> ItemParam:
+        for conversation in self._memory.values():
+            for item in conversation:
+                if item.id == reference.id:
+                    return item
+        found = await self._store.item(reference.id, owner=self._owner) if self._store is not None else None
+        if found is None:
+            raise Refused.because(
+                f"{path}.id: there is no item {reference.id!r}", code="item_not_found", param=f"{path}.id", status=400
+            )
+        return as_params([found])[0]
+
+    def _reasoning(self, item: ReasoningItemParam, path: str) -> ReasoningItemParam:
+        """Return reasoning with what was sealed of it, where the client has not got it in the open."""
+        content = self._open(REASONING, str(item.encrypted_content), path)
+        sealed = load(ReasoningItemParam, {"type": "reasoning", "summary": [], "content": content}, tolerant=True)
+        return replace(item, content=item.content or sealed.content, encrypted_content=UNSET)
+
+    def _open(self, purpose: str, text: str, path: str) -> object:
+        try:
+            return self._seals.open(purpose, self._owner, text)
+        except SealError as error:
+            raise Refused.because(f"{path}: {error}", code="invalid_encrypted_content", param=path) from None
+
+
+def _is_ours(item: ReasoningItemParam, seals: Seals) -> bool:
+    return isinstance(item.encrypted_content, str) and seals.is_sealed(item.encrypted_content)

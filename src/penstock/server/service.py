@@ -1,0 +1,264 @@
+"""What the endpoints of one server share: its models, its store, its rules, and the responses under way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from penstock.live import random_id
+from penstock.server.client import Manner
+from penstock.server.context import REASONING, Context, Memory
+from penstock.server.errors import Refused
+from penstock.server.keys import Keys
+from penstock.server.limits import Limits
+from penstock.server.models import DialectChoice, Models, ReasoningForm
+from penstock.server.reasoning import ReasoningSealer
+from penstock.server.sealing import Seals
+from penstock.server.turn import NOT_STORED, SHUTTING_DOWN, Delivery, Plan, Turn
+from penstock.spec.request import CreateResponse
+from penstock.store.base import Store
+from penstock.store.errors import ConversationTooLongError, StoreError, UnknownResponseError
+from penstock.upstream.base import UnsupportedParameter
+
+__all__ = ["Service", "Watched", "store_refused"]
+
+ENCRYPTED = "reasoning.encrypted_content"
+
+
+class Watched(Protocol):
+    """A client that something is being sent to, as far as keeping it alive and cutting it off is concerned."""
+
+    @property
+    def sent_at(self) -> float:
+        """When something last began or ended to be sent, by the event loop's clock."""
+        ...
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether something is being sent, so that it waits for the client."""
+        ...
+
+    async def ping(self) -> None:
+        """Send something that means nothing."""
+        ...
+
+    def cut_off(self) -> None:
+        """Send nothing more, and stop what is under way for it."""
+        ...
+
+
+class Service:
+    """One server, without its transports."""
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        store: Store | None,
+        keys: Keys,
+        seals: Seals,
+        limits: Limits,
+        dialect: DialectChoice,
+        reasoning: ReasoningForm,
+        ttl: float | None,
+        ids: Callable[[str], str] = random_id,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Serve `models`; `store` None keeps no responses. `ttl`: for how many seconds they are kept, None for ever."""
+        self.models = models
+        self.store = store
+        self.keys = keys
+        self.seals = seals
+        self.limits = limits
+        self.dialect: DialectChoice = dialect
+        self.reasoning: ReasoningForm = reasoning
+        self.ids = ids
+        self.clock = clock
+        self._ttl = ttl
+        self._under_way: set[Turn] = set()
+        self._streams: Counter[str] = Counter()
+        self._websockets: Counter[str] = Counter()
+        self._is_stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.requests = 0
+        """How many responses were begun."""
+        self._past_events = 0
+        self.watched: set[Watched] = set()
+        """The clients that are sent something."""
+
+    # What a request asks for.
+
+    def context(self, owner: str, memory: Memory | None = None) -> Context:
+        """Return what finds out about the conversations of `owner`."""
+        return Context(store=self.store, seals=self.seals, limits=self.limits, ids=self.ids, owner=owner, memory=memory)
+
+    async def plan(self, request: CreateResponse, owner: str, manner: Manner, memory: Memory | None = None) -> Plan:
+        """Return what is to be done for `request`. Raises Refused where it cannot be."""
+        self._refuse_unserved(request)
+        name, model = self.models.find(request.model if request.model is not UNSET else None)
+        context = self.context(owner, memory)
+        previous = request.previous_response_id or ""
+        before = await context.before(previous) if previous else []
+        own = await context.own(request.input)
+        whole = [*before, *own]
+        told = context.opened(whole, first=len(before))
+        context.check_calls(told, first=len(told) - len(own))
+        if self.store is None or request.store is UNSET or request.store is None:
+            # The specification names no default; clients that chain responses or refer to items count on OpenAI's.
+            request = replace(request, store=self.store is not None)
+        if request.extra.get("generate") is False:
+            # A warm-up: Codex opens its conversation so, to have the tools and the instructions known.
+            answer = None
+        elif not told and not request.instructions:
+            raise Refused.because("input: is required, and absent", code="missing_required_parameter", param="input")
+        else:
+            sent = replace(
+                request,
+                model=model.upstream_name,
+                input=told,
+                previous_response_id=UNSET,
+                background=UNSET,
+                store=False,
+            )
+            try:
+                answer = model.provider.answer(sent)
+            except UnsupportedParameter as error:
+                raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
+        return Plan(
+            request=replace(request, model=name),
+            model=name,
+            owner=owner,
+            input=own,
+            context=whole,
+            answer=answer,
+            shows_reasoning=manner.shows_reasoning,
+            sealer=self._sealer(request, owner),
+        )
+
+    def _refuse_unserved(self, request: CreateResponse) -> None:
+        if request.background:
+            raise Refused.because(
+                "background: this server answers while the client waits; there are no background responses",
+                code="unsupported_parameter",
+                param="background",
+            )
+
+    def _sealer(self, request: CreateResponse, owner: str) -> ReasoningSealer | None:
+        if ENCRYPTED not in (request.include or ()):
+            return None
+        return ReasoningSealer(lambda content: self.seals.seal(REASONING, owner, content))
+
+    # What is under way.
+
+    @contextmanager
+    def turn(self, plan: Plan, delivery: Delivery) -> Generator[Turn]:
+        """Return the turn that carries out `plan`, counted while the context lasts. Raises Refused for one too many."""
+        self._admit(plan.owner)
+        turn = Turn(
+            plan,
+            delivery,
+            store=self.store,
+            ttl=self._ttl,
+            ids=self.ids,
+            clock=self.clock,
+            seconds=self.limits.response_seconds,
+        )
+        self.requests += 1
+        self._under_way.add(turn)
+        self._idle.clear()
+        self._streams[plan.owner] += 1
+        try:
+            yield turn
+        finally:
+            self._under_way.discard(turn)
+            self._past_events += turn.writer.next_number
+            if not self._under_way:
+                self._idle.set()
+            _leave(self._streams, plan.owner)
+
+    @contextmanager
+    def websocket(self, owner: str) -> Generator[None]:
+        """Count an open WebSocket while the context lasts. Raises Refused where it is one too many."""
+        if self._is_stopping:
+            raise _stopping()
+        if self._websockets[owner] >= self.limits.websockets_per_key:
+            raise self._too_many(f"{self.limits.websockets_per_key:,} open WebSockets are the most for one API key")
+        self._websockets[owner] += 1
+        try:
+            yield
+        finally:
+            _leave(self._websockets, owner)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing new is begun."""
+        return self._is_stopping
+
+    @property
+    def under_way(self) -> int:
+        """How many responses are under way."""
+        return len(self._under_way)
+
+    @property
+    def events(self) -> int:
+        """How many events were told so far, of all responses."""
+        return self._past_events + sum(turn.writer.next_number for turn in list(self._under_way))
+
+    async def stop(self) -> None:
+        """Begin nothing new; let what is under way end by itself as long as the limits allow, then end it as failed."""
+        self._is_stopping = True
+        await self._idle_within(self.limits.shutdown_seconds)
+        for turn in list(self._under_way):
+            turn.stop(SHUTTING_DOWN)
+        await self._idle_within(GRACE_SECONDS)
+
+    async def _idle_within(self, seconds: float) -> None:
+        """Return when nothing is under way, or after so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
+
+    def _admit(self, owner: str) -> None:
+        if self._is_stopping:
+            raise _stopping()
+        if len(self._under_way) >= self.limits.streams:
+            raise self._too_many("the server has as many responses under way as it can bear")
+        if self._streams[owner] >= self.limits.streams_per_key:
+            raise self._too_many(f"{self.limits.streams_per_key:,} responses at once are the most for one API key")
+
+    def _too_many(self, message: str) -> Refused:
+        headers = {"Retry-After": str(self.limits.retry_after_seconds)}
+        return Refused.because(message, code="too_many_requests", error_type="too_many_requests", headers=headers)
+
+
+GRACE_SECONDS = 5.0
+"""How long ended streams have for telling their clients and the store so."""
+
+
+def store_refused(error: StoreError) -> Refused:
+    """Return the refusal of a request that the store could not serve."""
+    if isinstance(error, UnknownResponseError):
+        return Refused.because(str(error), code="previous_response_not_found", param="previous_response_id", status=400)
+    if isinstance(error, ConversationTooLongError):
+        return Refused.because(str(error), code="conversation_too_long", param="previous_response_id")
+    return Refused.because(NOT_STORED.message, code="store_unavailable", error_type="server_error", status=503)
+
+
+def _stopping() -> Refused:
+    return Refused.because(
+        SHUTTING_DOWN.message, code="server_shutting_down", error_type="server_error", status=503,
+        headers={"Retry-After": "5"},
+    )  # fmt: skip
+
+
+def _leave(counter: Counter[str], owner: str) -> None:
+    counter[owner] -= 1
+    if not counter[owner]:
+        del counter[owner]

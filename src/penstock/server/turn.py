@@ -1,0 +1,280 @@
+"""One response being made: from what the provider says to the events, and to the store.
+
+The same for every transport. A turn is run by whoever delivers its events; what is ready together is delivered
+together, and the provider is not asked for more before that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from penstock.live import ResponseStream
+from penstock.provider.base import Answer
+from penstock.server.errors import failure
+from penstock.server.guard import Guard
+from penstock.server.reasoning import ReasoningSealer
+from penstock.spec.events import ErrorEvent, ResponseFailed
+from penstock.spec.items import ItemParam
+from penstock.spec.request import CreateResponse
+from penstock.spec.response import ErrorPayload, Response, ResponseError
+from penstock.store.base import Store
+from penstock.store.errors import StoreError
+from penstock.stream.emitter import StreamEventEmitter
+from penstock.stream.machine import StreamStateError
+from penstock.stream.output import Failure, Output
+from penstock.stream.writer import WriterOptions
+from penstock.upstream.base import UnsupportedParameter
+
+__all__ = ["LOSSES", "Delivery", "Plan", "Turn"]
+
+LOSSES: Final = "penstock_losses"
+"""The field of a response that lists what of the request the model was not asked, and what of its reply was left out:
+objects of `param` and `reason`."""
+
+CUT_OFF: Final = failure("The client went away before the response was finished.", code="client_disconnected")
+TOO_LONG: Final = failure("The response took longer than this server allows.", code="response_timeout")
+SHUTTING_DOWN: Final = failure("The server is shutting down.", code="server_shutting_down")
+NOT_STORED: Final = failure("The response could not be stored.", code="store_unavailable")
+BROKE: Final = failure("The server encountered an unexpected condition.", code="internal_error")
+
+_log = logging.getLogger("penstock.server")
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a turn is to do: `request` as the client sent it, and everything that was found out about it.
+
+    `input` are the request's own items, each with an id; `context` the whole conversation, theirs included, as the
+    client knows it. `answer` is the provider's, not begun; None for a response without any output (a warm-up).
+    """
+
+    request: CreateResponse
+    model: str
+    owner: str
+    input: Sequence[ItemParam]
+    context: Sequence[ItemParam]
+    answer: Answer | None
+    shows_reasoning: bool = True
+    sealer: ReasoningSealer | None = None
+
+
+class Delivery(ABC):
+    """The way from a turn to its client. What `emitter` is given waits until it is delivered."""
+
+    emitter: StreamEventEmitter | None
+    """Takes the events; None where nobody watches them."""
+
+    @abstractmethod
+    async def deliver(self) -> None:
+        """Send what waits; return when the client can take more."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Forget what waits."""
+
+
+class Turn:
+    """Makes one response."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        delivery: Delivery,
+        *,
+        store: Store | None,
+        ttl: float | None,
+        ids: Callable[[str], str],
+        clock: Callable[[], float],
+        seconds: float,
+    ) -> None:
+        """Tell the client by `delivery`. `store`: where the response is kept, for `ttl` seconds; None for nowhere.
+
+        It may take `seconds`.
+        """
+        self.plan = plan
+        options = None if plan.shows_reasoning else WriterOptions(reasoning="off")
+        request = plan.request
+        self._delivery = delivery
+        self.writer = ResponseStream(
+            delivery.emitter, model=plan.model, request=request, options=options, ids=ids, clock=clock
+        )
+        self._store = store if self.writer.response.store else None
+        self._ttl = ttl
+        self._seconds = seconds
+        self._guard = Guard(request, self._lose)
+        self._losses: list[dict[str, str]] = []
+        self._task: asyncio.Task[object] | None = None
+        self._stopped: ErrorPayload | None = None
+        self._failed: Response | None = None
+        self._told = 0
+        self.error: ErrorPayload | None = None
+        """Why the response failed; None where it has not."""
+        self.first_output_at: float | None = None
+        """When the model said something first, by the machine's performance counter."""
+
+    @property
+    def response(self) -> Response:
+        """The response as it now is."""
+        return self._failed or self.writer.response
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the response has ended."""
+        return self.writer.state.is_terminal
+
+    def stop(self, error: ErrorPayload) -> None:
+        """End the response as failed with `error`, at once; the provider is let go. Nothing happens after its end."""
+        if self._stopped is None and not self.is_over:
+            self._stopped = error
+            if self._task is not None:
+                self._task.cancel()
+
+    async def run(self) -> None:
+        """Make the response, and deliver its events.
+
+        Returns when the response has ended, one way or another; raises only what its last delivery raises.
+        """
+        self._task = asyncio.current_task()
+        storing = self._begin_storing()
+        try:
+            await self._make()
+        except asyncio.CancelledError:
+            if self._stopped is None:
+                self._stopped = CUT_OFF
+                self._end_as(self._stopped)
+                await asyncio.shield(self._keep(storing))
+                raise
+            if self._task is not None:
+                self._task.uncancel()
+            self._end_as(self._stopped)
+        await self._keep(storing)
+        await self._delivery.deliver()
+
+    # The response.
+
+    async def _make(self) -> None:
+        writer = self.writer
+        writer.start()
+        limit = asyncio.timeout(self._seconds)
+        try:
+            async with limit:
+                await self._deliver()
+                if self.plan.answer is not None:
+                    await self._relay(self.plan.answer)
+        except UnsupportedParameter as error:
+            self._end_as(
+                failure(str(error), code="unsupported_parameter", error_type="invalid_request", param=error.param)
+            )
+        except Exception as error:  # noqa: BLE001 - whatever broke, the client is told the end of its response
+            if isinstance(error, TimeoutError) and limit.expired():
+                self._end_as(TOO_LONG)
+                return
+            _log.exception("the response %s broke", writer.response.id)
+            self._end_as(BROKE)
+
+    async def _deliver(self) -> None:
+        await self._delivery.deliver()
+        self._told = self.writer.next_number
+
+    async def _relay(self, answer: Answer) -> None:
+        async with aclosing(answer.batches()) as batches:
+            async for batch in batches:
+                if self.first_output_at is None:
+                    self.first_output_at = time.perf_counter()
+                self._say(batch)
+                if self.is_over:
+                    break
+                await self._deliver()
+        for loss in answer.losses:
+            self._lose(loss.param, loss.reason)
+        if self.plan.sealer is not None:
+            self._write(self.plan.sealer.end())
+        # Of a model that was stopped nothing can be demanded.
+        if self.writer.stop_reason in ("stop", "tool_calls"):
+            missing = self._guard.missing()
+            if missing is not None:
+                self._end_as(missing)
+
+    def _say(self, batch: Sequence[Output]) -> None:
+        if self.plan.sealer is not None:
+            batch = self.plan.sealer.add(batch)
+        self._write(self._guard.allow(batch))
+
+    def _write(self, outputs: Sequence[Output]) -> None:
+        send = self.writer.send
+        for output in outputs:
+            if self.is_over:
+                return
+            if isinstance(output, Failure):
+                self.error = output.error
+            try:
+                send(output)
+            except StreamStateError as error:
+                _log.warning("what the provider said could not be told: %s", error)
+                message = f"The model's reply could not be told: {error}"
+                self._end_as(failure(message, code="upstream_invalid_output"))
+
+    def _lose(self, param: str, reason: str) -> None:
+        loss = {"param": param, "reason": reason}
+        if loss not in self._losses:
+            self._losses.append(loss)
+            self.writer.extend(LOSSES, list(self._losses))
+
+    def _end_as(self, error: ErrorPayload) -> None:
+        """End the response as failed, unless it has ended."""
+        if not self.writer.is_started:
+            self.writer.start()
+        if not self.is_over:
+            self.error = error
+            self.writer.fail(error)
+
+    # The store.
+
+    def _begin_storing(self) -> asyncio.Task[None] | None:
+        if self._store is None:
+            return None
+        response = replace(self.writer.response, status="in_progress")
+        previous = self.plan.request.previous_response_id
+        return asyncio.create_task(
+            self._store.begin(
+                response,
+                owner=self.plan.owner,
+                input=self.plan.input,
+                previous=previous if previous is not UNSET else None,
+                ttl=self._ttl,
+            )
+        )
+
+    async def _keep(self, storing: asyncio.Task[None] | None) -> None:
+        """End the response if nothing has, and store it, before anybody is told how it ended."""
+        before = self.writer.response
+        if not self.is_over:
+            self.writer.finish()
+        if storing is None or self._store is None:
+            return
+        try:
+            await storing
+            await self._store.finish(self.writer.response, owner=self.plan.owner)
+        except StoreError:
+            _log.exception("the response %s could not be stored", self.writer.response.id)
+            if self.writer.response.status != "failed":
+                self._fail_after_all(before)
+
+    def _fail_after_all(self, before: Response) -> None:
+        """Tell that the response failed, in place of the end that nobody was told yet; it was as `before` till then."""
+        self._delivery.discard()
+        self.error = NOT_STORED
+        error = ResponseError(code=NOT_STORED.code or "", message=NOT_STORED.message)
+        self._failed = replace(before, status="failed", error=error, usage=self.writer.response.usage)
+        emitter = self._delivery.emitter
+        if emitter is not None:
+            emitter.emit(ErrorEvent(sequence_number=self._told, error=NOT_STORED))
+            emitter.emit(ResponseFailed(sequence_number=self._told + 1, response=self._failed))
