@@ -92,13 +92,16 @@ class FunctionCall(Struct, frozen=True):
     `arguments`: None if they follow as `Arguments`; a string (JSON text) or a mapping if these are all of them, and
     the call is finished. `call_id`: what the result will be matched by; made up where it is None, or where a call of
     this response has it already. `key`: any name the producer knows the call by while its id is not known to it;
-    `Arguments` and `Done` may use it in place of the id. Of two calls of one name, the later is meant.
+    `Arguments` and `Done` may use it in place of the id. Of two calls of one name, the later is meant. `id`: the item's
+    own, where the call was made elsewhere, kept if it is free; `extra`: what the item held beyond the specification.
     """
 
     name: str
     arguments: str | Mapping[str, object] | None = None
     call_id: str | None = None
     key: str | None = None
+    id: str | None = None
+    extra: Extra = NOTHING
 
 
 class Arguments(Struct, frozen=True):
@@ -109,9 +112,15 @@ class Arguments(Struct, frozen=True):
 
 
 class NewMessage(Struct, frozen=True):
-    """What follows is a new message; `phase` tells commentary from the final answer."""
+    """What follows is a new message, or new reasoning; `phase` tells commentary from the final answer.
+
+    `id` and `extra` are of an item that was made elsewhere, as in `FunctionCall`: of the message or the reasoning,
+    whichever begins next.
+    """
 
     phase: Phase | None = None
+    id: str | None = None
+    extra: Extra = NOTHING
 
 
 class NewPart(Struct, frozen=True):
