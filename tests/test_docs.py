@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from penstock.lint.rules import ALL_RULES
 from tools import docs
-from tools.rules import rule_pages
+from tools.rules import RECORDINGS, rule_pages
 
 PAGES = rule_pages()
 
 
 def test_every_rule_has_a_page_and_a_line_in_the_index() -> None:
-    assert set(PAGES) == {f"rules/{rule.code}.md" for rule in ALL_RULES} | {"rules/index.md", "rules/specification.md"}
+    others = {"rules/index.md", "rules/specification.md", "rules/recordings.md"}
+    assert set(PAGES) == {f"rules/{rule.code}.md" for rule in ALL_RULES} | others
     for rule in ALL_RULES:
         assert f"| [{rule.code}]({rule.code}.md) | {rule.name} |" in PAGES["rules/index.md"]
 
@@ -26,6 +29,25 @@ def test_a_page_says_all_there_is_to_say(rule: type) -> None:
     for text in (rule.what, rule.why, rule.section, rule.sentence, rule.level.value, "Wrong:", "Right:"):  # type: ignore[attr-defined]
         assert text in page
     assert page.count("```") == 4
+
+
+def test_every_finding_in_a_recorded_stream_is_told_with_its_reason() -> None:
+    table = tomllib.loads(RECORDINGS.read_text("utf-8"))
+    rows = [row for row in PAGES["rules/recordings.md"].splitlines() if row.startswith("| [OR")]
+    assert len(rows) == len(table["explanations"])
+    for row, (finding, reason) in zip(rows, table["explanations"].items(), strict=True):
+        code, place, sent_by, why = [cell.strip() for cell in row.strip("|").split(" | ")]
+        assert f"{code[1:6]} {place.strip('`')}".strip() == finding
+        assert sent_by
+        assert why == reason
+
+
+def test_the_example_of_findings_as_data_is_what_is_printed() -> None:
+    example = re.search(r"^```json\n(.*?)^```", PAGES["rules/index.md"], re.MULTILINE | re.DOTALL)
+    assert example is not None
+    (file,) = json.loads(example[1])["files"]
+    assert (file["path"], file["events"]) == ("reply.sse", 11)
+    assert list(file["findings"][0]) == ["code", "name", "level", "event", "offset", "path", "message", "fix"]
 
 
 def test_links_lead_somewhere() -> None:

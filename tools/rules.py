@@ -1,16 +1,21 @@
-"""The pages about the rules: one a rule, an index, and the sentences of the specification with what holds them."""
+"""The pages about the rules: one a rule, an index, the specification's sentences, and what is found in real streams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
 
 from penstock.lint.coverage import SENTENCES
 from penstock.lint.families import family
-from penstock.lint.report import NOT_MENDED
+from penstock.lint.record import Judgement, Located
+from penstock.lint.report import NOT_MENDED, json_report
 from penstock.lint.rule import Rule
 from penstock.lint.rules import ALL_RULES
-from penstock.lint.shown import Shown, shown_examples
+from penstock.lint.select import rule_by_code
+from penstock.lint.shown import Shown, judged, shown_examples
 
 __all__ = ["rule_pages"]
 
@@ -20,7 +25,8 @@ What `penstock lint` holds a stream to. A code is never used again; its first di
 MUST makes an error, its SHOULD a warning; an info is worth knowing and breaks nothing. `penstock rule CODE` shows a
 rule in the terminal.
 
-[What the specification says, and which rule holds it](specification.md) lists the rules sentence by sentence.
+[What the specification says, and which rule holds it](specification.md) lists the rules sentence by sentence;
+[what real servers send](recordings.md) is what is found in recorded streams, each with its reason.
 """
 
 _USE = """## Choosing rules
@@ -43,13 +49,7 @@ an input is of no use. `fail-level` moves the line between 0 and 1, for all rule
 `penstock lint --format json` prints one document. Keys may be added to it; none is ever renamed or removed.
 
 ```json
-{"files": [{"path": "reply.sse", "events": 11, "findings": [{
-  "code": "OR501", "name": "done-differs-from-deltas", "level": "error",
-  "event": 7, "offset": 2380, "path": "text",
-  "message": "the text differs after its first 11 characters: '!' here, '.' in what was streamed",
-  "fix": "What was streamed stands; the done event repeats it."
-}]}]}
-```
+{example}```
 
 | key | what it is |
 | --- | --- |
@@ -66,6 +66,23 @@ an input is of no use. `fail-level` moves the line between 0 and 1, for all rule
 `--format github` writes workflow commands, which GitHub shows beside the files; `--format sarif` a SARIF 2.1.0 log.
 """
 
+RECORDINGS: Final = Path(__file__).parents[1] / "tests" / "lint" / "recordings.toml"
+_SERVERS: Final = {
+    "bedrock": "Amazon Bedrock",
+    "deepseek": "DeepSeek",
+    "openai": "OpenAI",
+    "openrouter": "OpenRouter",
+}
+_FOUND = """# What real servers send
+
+The linter was run over streams that real servers sent, recorded by the tests of
+[pydantic-ai](https://github.com/pydantic/pydantic-ai). Every finding was looked at; each is a true departure from the
+document of 2026-04-24, for the reason below, and none is a false alarm. Whoever sent it may still be right by its own
+documentation, or by that of its day: `--dialect openai` judges by OpenAI's practice.
+
+After `penstock repair` all of these streams are without any finding, and say the same: every text, call and reasoning.
+"""
+
 _SENTENCES = """# What the specification says, and what holds it
 
 Every sentence of the document of 2026-04-24 that obliges somebody (MUST, SHOULD and their negations), every other that
@@ -78,6 +95,7 @@ def rule_pages() -> dict[str, str]:
     made = {f"rules/{rule.code}.md": _page(rule) for rule in ALL_RULES}
     made["rules/index.md"] = _text(_index())
     made["rules/specification.md"] = _text(_specification())
+    made["rules/recordings.md"] = _text(_recordings(tomllib.loads(RECORDINGS.read_text("utf-8"))))
     return made
 
 
@@ -90,7 +108,14 @@ def _index() -> Iterator[str]:
         for rule in members:
             yield f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.level.value} | {_cell(rule.what)} |"
         yield ""
-    yield _USE
+    yield _USE.replace("{example}", _finding_as_data())
+
+
+def _finding_as_data() -> str:
+    """Return the JSON report on a bad example."""
+    example = rule_by_code(ALL_RULES, "OR501").bad
+    findings = [Located(finding=finding) for finding in judged(example)]
+    return json_report([Judgement(path="reply.sse", events=len(example.events()), findings=findings)]).decode()
 
 
 def _page(rule: type[Rule]) -> str:
@@ -146,6 +171,34 @@ def _specification() -> Iterator[str]:
             rules = ", ".join(f"[{code}]({code}.md)" for code in sentence.rules)
             yield f"| {_cell(sentence.text)} | {' '.join(filter(None, [rules, _cell(sentence.reason)]))} |"
         yield ""
+
+
+def _recordings(table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the page about the findings in recorded streams, from the table that the tests hold them against."""
+    recordings: Mapping[str, Any] = table["recordings"]
+    yield _FOUND
+    yield "| server | streams | findings by the specification | by OpenAI's own practice |"
+    yield "| --- | --- | --- | --- |"
+    for server, names in groupby(sorted(recordings, key=_server), key=_server):
+        found = [recordings[name] for name in names]
+        counts = (sum(len(one[profile]) for one in found) for profile in ("openresponses", "openai"))
+        yield f"| {server} | {len(found)} | {' | '.join(map(str, counts))} |"
+    yield "\n## Every finding, and why it is true\n"
+    yield "| rule | place | sent by | why it is true |"
+    yield "| --- | --- | --- | --- |"
+    for finding, reason in table["explanations"].items():
+        code, _, place = finding.partition(" ")
+        senders = {
+            _server(name): None
+            for name in sorted(recordings)
+            if any(told.partition(" at ")[0] == finding for told in recordings[name]["openresponses"])
+        }
+        path = f"`{place}`" if place else ""
+        yield f"| [{code}]({code}.md) | {path} | {', '.join(senders)} | {_cell(reason)} |"
+
+
+def _server(recording: str) -> str:
+    return _SERVERS[recording.partition("__")[0]]
 
 
 def _cell(text: str) -> str:

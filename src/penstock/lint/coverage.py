@@ -274,8 +274,8 @@ SENTENCES: Final = (
         "All three fields are optional (can be null or the zero-value), and providers are free to support any "
         "combination of them, depending on their safety policies, business requirements, and implementation details.",
         ("OR201", "OR202"),
-        "`content` and `encrypted_content` may be null or absent. `summary` may be empty; by the schema it is there, and "
-        "nine of seventeen clients tested break where it is not.",
+        "`content` and `encrypted_content` may be null or absent. `summary` may be empty; it must be there: "
+        "the schema requires it, and nine of seventeen clients tested break without it.",
     ),
     Sentence(
         "Errors",
