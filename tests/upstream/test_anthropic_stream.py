@@ -436,7 +436,7 @@ def test_call_by_another_caller_keeps_what_it_needs_to_go_back() -> None:
 
 def test_server_tools_and_their_results_are_items() -> None:
     result = begin(1, "web_search_tool_result", tool_use_id="toolu_0", content=[{"type": "web_search_result"}])
-    assert said_in(*tool(0, '{"query":', '"q"}', kind="server_tool_use", name="web_search"), result, end(1)) == [
+    assert said_in(*tool(0, "", '{"query":', '"q"}', kind="server_tool_use", name="web_search"), result, end(1)) == [
         item("server_tool_use", id="toolu_0", name="web_search", input={"query": "q"}),
         item("web_search_tool_result", tool_use_id="toolu_0", content=[{"type": "web_search_result"}]),
     ]
