@@ -35,6 +35,12 @@ class Answer(ABC):
         self.losses: list[Loss] = []
         self.model: str | None = None
 
+    def prepare(self) -> None:  # noqa: B027 - most take a request as it is
+        """Translate the request, so that what cannot be asked is known before anything is begun.
+
+        Raises UnsupportedParameter. Not needed: iteration does it otherwise.
+        """
+
     @abstractmethod
     def batches(self) -> AsyncGenerator[Sequence[Output], None]:
         """Yield what the model says. Closing the generator (`aclose`) stops the upstream at once."""

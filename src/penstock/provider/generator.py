@@ -160,9 +160,7 @@ def _source(said: object) -> AsyncGenerator[list[object], None]:
         return _at_once([*cast("Sequence[object]", said)])
     if isinstance(said, Iterable) and not isinstance(said, (Mapping, bytes, bytearray)):
         return read_ahead_in_thread(lambda: cast("Iterable[object]", said))
-    raise NotAnOutput(
-        f"the model returned {shown}; expected {_EXPECTED}, a list or a generator of these"
-    )
+    raise NotAnOutput(f"the model returned {shown}; expected {_EXPECTED}, a list or a generator of these")
 
 
 async def _at_once(outputs: list[object]) -> AsyncGenerator[list[object], None]:

@@ -23,7 +23,7 @@ from penstock.provider.listing import MAX_LISTING_BYTES, MAX_PAGES, read_page
 from penstock.provider.retry import Retries
 from penstock.spec.request import CreateResponse
 from penstock.stream.output import Failure, Output, Stop
-from penstock.upstream.base import Translation, UpstreamAPI
+from penstock.upstream.base import Translation, UpstreamAPI, UpstreamRequest
 from penstock.upstream.faults import own_error
 from penstock.wire.codec import encode_plain
 
@@ -138,13 +138,22 @@ class _NetworkAnswer(Answer):
         self._api = api
         self._request = request
         self._is_streamed = stream
+        self._asked: UpstreamRequest | None = None
+
+    def prepare(self) -> None:
+        """Translate the request; raise UnsupportedParameter where that is not possible."""
+        self._prepared()
+
+    def _prepared(self) -> UpstreamRequest:
+        if self._asked is None:
+            self._asked = self._api.request(self._request, stream=self._is_streamed)
+            self.losses.extend(self._asked.losses)
+        return self._asked
 
     async def batches(self) -> AsyncGenerator[Sequence[Output], None]:
         """Yield what the provider's model says, as it comes."""
         line, api, request, stream = self._line, self._api, self._request, self._is_streamed
-        asked = api.request(request, stream=stream)
-        self.losses.extend(asked.losses)
-        path, body = api.path(request, stream=stream), encode_plain(asked.body)
+        path, body = api.path(request, stream=stream), encode_plain(self._prepared().body)
         wanted = "text/event-stream" if stream else "application/json"
         headers = {"Content-Type": "application/json", "Accept": wanted}
         attempt = 0

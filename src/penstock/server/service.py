@@ -130,6 +130,7 @@ class Service:
             )
             try:
                 answer = model.provider.answer(sent)
+                answer.prepare()
             except UnsupportedParameter as error:
                 raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
         return Plan(
