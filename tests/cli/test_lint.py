@@ -189,9 +189,10 @@ def test_flags_win_over_settings_key_by_key(penstock: Inside) -> None:
         ("[lint]\nselekt = []\n", "no setting 'selekt'; there are select, ignore, fail-level, dialect"),
         ("[lint]\nselect = 3\n", "select should be a list of strings"),
         ("[lint]\nselect = [3]\n", "select should be a list of strings"),
-        ('[lint]\nselect = "XY"\n', "no rule 'XY'"),
+        ('[lint]\nselect = "XY"\n', "penstock.toml: select: no rule 'XY'"),
+        ('[lint]\nignore = ["OR3", "XY"]\n', "penstock.toml: ignore: no rule 'XY'"),
         ('[lint]\ndialect = "klingon"\n', "no dialect 'klingon'"),
-        ('[lint]\nfail-level = "loud"\n', "no fail level 'loud'"),
+        ('[lint]\nfail-level = "loud"\n', "penstock.toml: fail-level: no fail level 'loud'"),
         ('[lint]\nfail-level = "XY=error"\n', "no rule 'XY'"),
         ("lint = 3\n", "lint should be a table"),
         ("[lint\n", "penstock.toml: "),
@@ -209,7 +210,7 @@ def test_settings_that_make_no_sense_are_told_in_a_line(penstock: Inside, text: 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--select", "OR9", "good.sse"], "no rule 'OR9'"),
+        (["--select", "OR9", "good.sse"], "penstock: no rule 'OR9'"),
         (["--fail-level", "loud", "good.sse"], "no fail level 'loud'"),
         (["-", "-"], "standard input can be read only once"),
         (["--request", "-"], "standard input can be read only once"),

@@ -47,7 +47,8 @@ exit codes:
 _REPAIR: Final = """\
 Mend a stream: what comes in is said again as it should have been said, event by
 event, as soon as it can be. A valid stream comes out as it went in; no text,
-call or item is lost; a stream that was cut short ends with response.failed.
+call or item is lost, but where one was said in two ways what came first stands;
+a stream that was cut short ends with response.failed.
 """
 
 _REPAIR_EPILOG: Final = """\
@@ -60,7 +61,7 @@ What was changed is told on standard error, or as JSON in --report.
 
 exit codes:
   0  a stream came out, whatever came in
-  1  the input broke off while it was read; what came before it was mended
+  1  the input was empty, or broke off while it was read; what came was mended
   2  the command line or the input is of no use
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -70,13 +70,23 @@ def settings_of(arguments: argparse.Namespace, directory: Path | None = None) ->
         fail_levels=_words(arguments.fail_level, path, table, "fail-level"),
         dialect=_dialect(arguments.dialect, path, table),
     )
-    try:
-        selected_rules(ALL_RULES, settings.select, settings.ignore)
-        for word in settings.fail_levels:
-            _check_fail_level(word)
-    except UnknownRule as error:
-        raise CommandError(str(error)) from error
+    _check("" if arguments.select is not None else f"{path}: select: ", _check_rule, settings.select)
+    _check("" if arguments.ignore is not None else f"{path}: ignore: ", _check_rule, settings.ignore)
+    _check("" if arguments.fail_level is not None else f"{path}: fail-level: ", _check_fail_level, settings.fail_levels)
     return settings
+
+
+def _check(place: str, check: Callable[[str], None], words: Iterable[str]) -> None:
+    """Check each of `words`; where one is wrong, say at which `place`, if that is a file."""
+    for word in words:
+        try:
+            check(word)
+        except (UnknownRule, CommandError) as error:
+            raise CommandError(f"{place}{error}") from error
+
+
+def _check_rule(word: str) -> None:
+    selected_rules(ALL_RULES, [word])
 
 
 def _table(directory: Path) -> tuple[Path, Mapping[str, object]]:
