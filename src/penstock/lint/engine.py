@@ -13,9 +13,9 @@ found is the same on all three.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import UNSET
@@ -63,12 +63,37 @@ _HIDDEN_BY_CONTENT: Final = frozenset({"OR505", "OR506"})
 _HIDDEN_BY_STATUS: Final = frozenset({"OR603", "OR605", "OR607", "OR608"})
 
 
+class _Sorted:
+    """Rules by what they look at, each as its place in the list: worked out once, for all streams they judge."""
+
+    def __init__(self, rules: tuple[type[Rule], ...]) -> None:
+        self.rules = rules
+        self.frame = self._places(lambda rule: issubclass(rule, FrameRule))
+        self.number = self._places(lambda rule: issubclass(rule, NumberRule))
+        self.end = self._places(lambda rule: rule.end is not Rule.end)
+        self.codes = [rule.code for rule in rules]
+        self.kinds: dict[Kind, int] = {
+            kind: at for at, rule in enumerate(rules) if issubclass(rule, ShapeRule) for kind in rule.kinds
+        }
+        self.breaks = {rule.breaks: at for at, rule in enumerate(rules) if issubclass(rule, GrammarRule)}
+        self._for_class: dict[type, tuple[list[int], list[int]]] = {}
+
+    def _places(self, wanted: Callable[[type[Rule]], bool]) -> list[int]:
+        return [at for at, rule in enumerate(self.rules) if wanted(rule)]
+
+    def for_class(self, cls: type) -> tuple[list[int], list[int]]:
+        """Return the rules that want to see events of a class: those about its place, and the others."""
+        found = self._for_class.get(cls)
+        if found is None:
+            wanted = self._places(lambda rule: issubclass(rule, EventRule) and issubclass(cls, rule.events))
+            places = [at for at in wanted if issubclass(self.rules[at], PlaceRule)]
+            found = self._for_class[cls] = places, [at for at in wanted if at not in places]
+        return found
+
+
 @cache
-def _wanted(rules: tuple[type[Rule], ...], cls: type) -> tuple[list[type[EventRule]], list[type[EventRule]]]:
-    """Return the rules that want to see events of a class: those about its place, and the others."""
-    wanted = [rule for rule in rules if issubclass(rule, EventRule) and issubclass(cls, rule.events)]
-    places: list[type[EventRule]] = [rule for rule in wanted if issubclass(rule, PlaceRule)]
-    return places, [rule for rule in wanted if not issubclass(rule, PlaceRule)]
+def _sorted(rules: tuple[type[Rule], ...], *, has_request: bool) -> _Sorted:
+    return _Sorted(tuple(rule for rule in rules if has_request or not rule.needs_request))
 
 
 class EventLinter:
@@ -107,14 +132,16 @@ class EventLinter:
         self.facts = Facts(profile, request, events)
         self._reading = Reading(profile.dialect)
         self._own = OWN_PRACTICE.get(profile.dialect, frozenset())
-        rules = [rule() for rule in self._classes if request is not None or not rule.needs_request]
-        self._frame_rules = [rule for rule in rules if isinstance(rule, FrameRule)]
-        self._number_rules = [rule for rule in rules if isinstance(rule, NumberRule)]
-        self._by_class = {type(rule): rule for rule in rules if isinstance(rule, EventRule)}
-        self._end_rules = [rule for rule in rules if type(rule).end is not Rule.end]
-        self._by_kind = {kind: rule for rule in rules if isinstance(rule, ShapeRule) for kind in rule.kinds}
-        self._by_grammar = {rule.breaks: rule for rule in rules if isinstance(rule, GrammarRule)}
-        self._by_code = {rule.code: rule for rule in rules}
+        by = self._sorted = _sorted(self._classes, has_request=request is not None)
+        # What a rule remembers is of one response.
+        rules: list[Any] = [rule() for rule in by.rules]
+        self._rules = rules
+        self._frame_rules: list[FrameRule] = [rules[at] for at in by.frame]
+        self._number_rules: list[NumberRule] = [rules[at] for at in by.number]
+        self._end_rules: list[Rule] = [rules[at] for at in by.end]
+        self._by_kind: dict[Kind, ShapeRule] = {kind: rules[at] for kind, at in by.kinds.items()}
+        self._by_grammar: dict[OrderRule, GrammarRule] = {broken: rules[at] for broken, at in by.breaks.items()}
+        self._by_code: dict[str, Rule] = dict(zip(by.codes, rules, strict=True))
         self._for_class: dict[type, tuple[list[EventRule], list[EventRule]]] = {}
         self._meant = Meant(self.facts)
         self._roads.close()
@@ -123,7 +150,7 @@ class EventLinter:
 
     def take_strict(self, name: str, data: bytes) -> bool:
         """Judge a strict frame if it is a delta like the one before it; return whether it was."""
-        return self._roads.run((Line(data, 0, name),), 0, self.facts) == 1
+        return self._roads.take_all(name, (data,), self.facts)
 
     def feed_blocks(self, blocks: Sequence[Frame | Run]) -> None:
         """Judge the next frames of an SSE stream, in runs as far as they come so."""
@@ -560,12 +587,8 @@ class EventLinter:
         """Return the rules that want to see events of a class: those about its place, and the others."""
         rules = self._for_class.get(cls)
         if rules is None:
-            places, others = _wanted(self._classes, cls)
-            by_class = self._by_class
-            rules = (
-                [by_class[one] for one in places if one in by_class],
-                [by_class[one] for one in others if one in by_class],
-            )
+            places, others = self._sorted.for_class(cls)
+            rules = [self._rules[at] for at in places], [self._rules[at] for at in others]
             self._for_class[cls] = rules
         return rules
 

@@ -54,11 +54,11 @@ def is_plain(event: e.StandardEvent, data: bytes) -> bool:
 
 
 class Line(Struct, frozen=True, gc=False):
-    """One line of a recording, or one message of a WebSocket: what a frame is to SSE; with `event`, a strict frame."""
+    """One line of a recording, or one message of a WebSocket: what a frame is to SSE."""
 
     data: bytes
     offset: int
-    event: str | None = None
+    event: None = None
     data_lines: int = 1
     id: None = None
     terminated: bool = True
@@ -90,16 +90,19 @@ class _Road:
 class Roads:
     """The places faultless deltas went to lately, while nothing but such deltas came."""
 
-    __slots__ = ("_roads",)
+    __slots__ = ("_last", "_roads")
 
     def __init__(self) -> None:
         """Begin with none."""
         self._roads: dict[object, _Road] = {}
+        self._last: _Road | None = None
+        """The one that was opened last, where most deltas go."""
 
     def close(self) -> None:
         """Forget them: something else came, and may have changed anything."""
         if self._roads:
             self._roads.clear()
+            self._last = None
 
     def open(self, event: e.DeltaEvent, data: bytes, reader: ResponseReader, *, framed: bool) -> None:
         """Remember where a faultless delta, decoded from `data`, went; `framed`: it was in a frame of its name."""
@@ -112,31 +115,23 @@ class Roads:
                 buffer = reader.draft(event.output_index).summary[event.summary_index].streamed
             case _:
                 buffer = reader.draft(event.output_index).content[event.content_index].streamed
-        self._roads[_PLACE[event.__class__](event)] = _Road(
-            buffer.append, event, data, event.event_type if framed else None
-        )
+        self._last = _Road(buffer.append, event, data, event.event_type if framed else None)
+        self._roads[_PLACE[event.__class__](event)] = self._last
 
     def take_all(self, name: str, bodies: Sequence[bytes], facts: Facts) -> bool:
-        """Take the data of strict frames of this name, if all go where one delta before them went.
+        """Take the data of strict frames of this name, if all go where the last road leads.
 
         Return whether they were taken; where they were not, some may be all the same, which `run` tells.
         """
-        number = facts.last_number
-        if not self._roads or number is None:
-            return False
-        try:
-            first: Any = EventCodec.exact(bodies[0])
-        except _NOT_EXACT:
-            return False
-        place_of = _PLACE.get(first.__class__)
-        road = self._roads.get(place_of(first)) if place_of is not None else None
-        if road is None or road.name != name:
+        number, road = facts.last_number, self._last
+        if number is None or road is None or road.name != name:
             return False
         deltas = road.alike.read(bodies, number + 1)
         if deltas is None:
             return False
-        road.append("".join([delta.delta for delta in deltas]))
-        _pass(facts, len(deltas), deltas[-1])
+        last, count = deltas[-1], len(deltas)
+        road.append(last.delta if count == 1 else "".join([delta.delta for delta in deltas]))
+        _pass(facts, count, last)
         return True
 
     def run(self, frames: Sequence[Frame] | Sequence[Line], at: int, facts: Facts) -> int:

@@ -83,8 +83,24 @@ class Alike:
         self._keys = key_count(data)
         self._size = len(_encode(event)) - self._own_size([event.delta], [event])
 
-    def read(self, bodies: Sequence[bytes], number: int) -> list[e.DeltaEvent] | None:
+    def read_one(self, data: bytes, number: int) -> e.DeltaEvent | None:
+        """Return what `read` would of one: as servers send them, an event at a time."""
+        try:
+            delta: Any = EventCodec.exact(data)
+        except NOT_EXACT:
+            return None
+        if delta.__class__ is not self.event.__class__ or self._rest(delta) != self._common:
+            return None
+        is_next = delta.sequence_number == number and delta.delta
+        if not is_next or (self._is_padded and _padding_of(delta) is UNSET):
+            return None
+        return delta if len(_encode(delta)) == len(data) or key_count(data) == self._keys else None
+
+    def read(self, bodies: Sequence[bytes], number: int) -> Sequence[e.DeltaEvent] | None:
         """Return the deltas in `bodies`, numbered from `number`, if all are like this one; None where any is not."""
+        if len(bodies) == 1:
+            one = self.read_one(bodies[0], number)
+            return None if one is None else (one,)
         try:
             deltas: list[Any] = list(map(EventCodec.exact, bodies))
         except NOT_EXACT:
