@@ -71,5 +71,4 @@ def environment() -> dict[str, str]:
 
 
 async def rows(of: SQLStore, table: Table) -> int:
-    async with of._engines.write.connect() as connection:
-        return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+    return await of._database.write(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.store import group
-from penstock.store.engines import make_engines
 from penstock.store.errors import StoreUnavailableError
 from penstock.store.group import GroupCommit
+from penstock.store.sqlite import SQLite
 
 
 class Log:
@@ -23,14 +22,14 @@ class Log:
     def __init__(self) -> None:
         self.done: list[tuple[str, list[int]]] = []
 
-    async def first(self, _: AsyncConnection, numbers: Sequence[int]) -> Sequence[object]:
+    def first(self, _: Connection, numbers: Sequence[int]) -> Sequence[object]:
         self.done.append(("first", list(numbers)))
         return [number * 10 for number in numbers]
 
-    async def second(self, connection: AsyncConnection, numbers: Sequence[int]) -> Sequence[object]:
+    def second(self, connection: Connection, numbers: Sequence[int]) -> Sequence[object]:
         self.done.append(("second", list(numbers)))
         if 13 in numbers:
-            await connection.execute(text("SELECT * FROM nowhere"))
+            connection.execute(text("SELECT * FROM nowhere"))
         return [LookupError("no") if number < 0 else None for number in numbers]
 
 
@@ -42,15 +41,15 @@ class StuckError(Exception):
 
 @asynccontextmanager
 async def running() -> AsyncIterator[tuple[GroupCommit, Log, list[str]]]:
-    engines, log, commits = make_engines("sqlite://"), Log(), list[str]()
-    event.listen(engines.write.sync_engine, "commit", lambda _: commits.append("commit"))
-    commit = GroupCommit(engines.write, (log.first, log.second))
+    database, log, commits = SQLite(make_url("sqlite://")), Log(), list[str]()
+    event.listen(database._writer, "commit", lambda _: commits.append("commit"))
+    commit = GroupCommit(database, (log.first, log.second))
     commit.start()
     try:
         yield commit, log, commits
     finally:
         await commit.close()
-        await engines.dispose()
+        await database.close()
 
 
 async def test_what_is_asked_together_goes_in_one_transaction_kind_by_kind() -> None:
@@ -72,7 +71,7 @@ async def test_a_transaction_has_a_limited_number_of_writes(monkeypatch: pytest.
 async def test_what_is_asked_alone_has_a_transaction_of_its_own_in_its_turn() -> None:
     async with running() as (it, log, commits):
 
-        async def alone(_: AsyncConnection) -> int:
+        def alone(_: Connection) -> int:
             log.done.append(("alone", []))
             return 7
 
@@ -103,7 +102,7 @@ async def test_where_the_database_refuses_a_group_the_innocent_are_carried_out()
 async def test_a_database_that_cannot_be_reached_is_told() -> None:
     async with running() as (it, _, _):
 
-        async def refused(_: AsyncConnection) -> None:
+        def refused(_: Connection) -> None:
             raise ConnectionRefusedError("nobody listens")
 
         with pytest.raises(StoreUnavailableError, match="The store's database fails: nobody listens"):
@@ -113,7 +112,7 @@ async def test_a_database_that_cannot_be_reached_is_told() -> None:
 async def test_a_fault_of_ours_goes_to_the_one_who_asked_and_the_next_can_ask() -> None:
     async with running() as (it, log, _):
 
-        async def faulty(_: AsyncConnection) -> None:
+        def faulty(_: Connection) -> None:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -126,7 +125,7 @@ async def test_what_got_in_the_way_of_another_process_is_tried_again(times: int,
     async with running() as (it, _, commits):
         tries: list[int] = []
 
-        async def stuck(_: AsyncConnection) -> str:
+        def stuck(_: Connection) -> str:
             tries.append(1)
             if len(tries) <= times:
                 raise DBAPIError("SELECT", {}, StuckError("deadlock detected"))
@@ -146,7 +145,7 @@ async def test_a_lost_connection_fails_all_without_a_second_try() -> None:
         lost = DBAPIError("SELECT", {}, Exception("the server closed the connection"), connection_invalidated=True)
         tries: list[int] = []
 
-        async def lose(_: AsyncConnection, numbers: Sequence[int]) -> Sequence[object]:
+        def lose(_: Connection, numbers: Sequence[int]) -> Sequence[object]:
             tries.append(len(numbers))
             raise lost
 
@@ -157,9 +156,9 @@ async def test_a_lost_connection_fails_all_without_a_second_try() -> None:
 
 
 async def test_what_is_not_running_can_be_closed_and_not_asked() -> None:
-    engines, log = make_engines("sqlite://"), Log()
-    it = GroupCommit(engines.write, (log.first,))
+    database, log = SQLite(make_url("sqlite://")), Log()
+    it = GroupCommit(database, (log.first,))
     with pytest.raises(StoreUnavailableError, match="not open"):
         await it.ask(log.first, 1)
     await it.close()
-    await engines.dispose()
+    await database.close()

@@ -17,10 +17,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 import penstock.store
-from penstock.store.engines import make_engines
 from penstock.store.errors import StoreUnavailableError
 from penstock.store.migrate import VERSION_TABLE, upgrade
 from penstock.store.tables import metadata
+from penstock.store.urls import database_at, read_url
 from penstock.wire.codec import encode_object
 from tests.store.stored import ME, begun, ended, environment, put, store
 
@@ -35,12 +35,11 @@ def steps() -> list[str]:
 
 
 async def on(url: str, work: Callable[[Connection], T]) -> T:
-    engines = make_engines(url)
+    database = database_at(read_url(url))
     try:
-        async with engines.write.begin() as connection:
-            return await connection.run_sync(work)
+        return await database.write(work)
     finally:
-        await engines.dispose()
+        await database.close()
 
 
 def differences(connection: Connection) -> list[object]:

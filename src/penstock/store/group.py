@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from msgspec import Struct
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from penstock.store.database import Database
 from penstock.store.errors import ConflictError, StoreError, StoreUnavailableError
 
 __all__ = ["MAX_GROUP", "GroupCommit", "unavailable"]
 
 T = TypeVar("T")
-Kind = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Sequence[object]]]
+Kind = Callable[[Connection, Sequence[Any]], Sequence[object]]
 """Carries out what was asked of one kind: from the arguments to the outcomes, an exception being one of them.
 
 What it raises instead undoes the transaction.
@@ -42,9 +43,9 @@ class _Asked(Struct, frozen=True, eq=False):
 class GroupCommit:
     """Carries out all writes of a process, one transaction after the other."""
 
-    def __init__(self, engine: AsyncEngine, kinds: Sequence[Kind]) -> None:
-        """Write through `engine`; in a transaction the kinds of write come in the order of `kinds`."""
-        self._engine = engine
+    def __init__(self, database: Database, kinds: Sequence[Kind]) -> None:
+        """Write to `database`; in a transaction the kinds of write come in the order of `kinds`."""
+        self._database = database
         self._kinds = kinds
         self._queue: deque[_Asked] = deque()
         self._wake = asyncio.Event()
@@ -79,11 +80,11 @@ class GroupCommit:
         """
         return await self._ask(kind, argument, alone=False)
 
-    async def ask_alone(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def ask_alone(self, work: Callable[[Connection], T]) -> T:
         """Do `work` in a transaction of its own."""
 
-        async def only(connection: AsyncConnection, _: Sequence[Any]) -> Sequence[object]:
-            return [await work(connection)]
+        def only(connection: Connection, _: Sequence[Any]) -> Sequence[object]:
+            return [work(connection)]
 
         return cast("T", await self._ask(only, None, alone=True))
 
@@ -108,9 +109,8 @@ class GroupCommit:
     async def _commit(self, group: Sequence[_Asked], tries: int = TRIES) -> None:
         """Carry out `group` in one transaction; where the database refuses it, one by one, to spare the innocent."""
         try:
-            async with self._engine.begin() as connection:
-                kinds = [group[0].kind] if group[0].alone else self._kinds
-                outcomes = [pair for kind in kinds for pair in await _carry_out(connection, kind, group)]
+            kinds = [group[0].kind] if group[0].alone else self._kinds
+            outcomes = await self._database.write(lambda connection: _carry_out(connection, kinds, group))
         except DBAPIError as error:
             if (len(group) > 1 and not error.connection_invalidated) or (tries > 1 and _was_in_the_way(error)):
                 for asked in group:
@@ -131,11 +131,13 @@ class GroupCommit:
                 asked.outcome.set_result(outcome)
 
 
-async def _carry_out(connection: AsyncConnection, kind: Kind, group: Sequence[_Asked]) -> list[tuple[_Asked, object]]:
-    mine = [asked for asked in group if asked.kind == kind]
-    if not mine:
-        return []
-    return list(zip(mine, await kind(connection, [asked.argument for asked in mine]), strict=True))
+def _carry_out(connection: Connection, kinds: Sequence[Kind], group: Sequence[_Asked]) -> list[tuple[_Asked, object]]:
+    outcomes: list[tuple[_Asked, object]] = []
+    for kind in kinds:
+        mine = [asked for asked in group if asked.kind == kind]
+        if mine:
+            outcomes += zip(mine, kind(connection, [asked.argument for asked in mine]), strict=True)
+    return outcomes
 
 
 def _was_in_the_way(error: DBAPIError) -> bool:
@@ -150,9 +152,9 @@ def _conflict(error: DBAPIError) -> StoreError:
     return conflict
 
 
-def unavailable(error: BaseException) -> StoreUnavailableError:
-    """Return `error` as a store says it. What the database says stands in it; statements and values do not."""
+def unavailable(error: BaseException, what: str = "The store's database fails") -> StoreUnavailableError:
+    """Return `error` as a store says it: `what`, and what the database says; statements and values are left out."""
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    failure = StoreUnavailableError(f"The store's database fails: {said or type(error).__name__}")
+    failure = StoreUnavailableError(f"{what}: {said or type(error).__name__}")
     failure.__cause__ = error
     return failure

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from penstock.spec.items import Item, ItemParam
 from penstock.store.base import ItemPage, Order, StoredResponse
@@ -17,9 +16,9 @@ from penstock.store.tables import input_items, output_items, responses
 __all__ = ["answer", "conversation", "item", "page", "stored"]
 
 
-async def answer(connection: AsyncConnection) -> None:
+def answer(connection: Connection) -> None:
     """Ask for nothing, to hear that somebody answers."""
-    await connection.execute(select(1))
+    connection.execute(select(1))
 
 
 def _can_be_found(owner: str, now: float) -> ColumnElement[bool]:
@@ -28,16 +27,16 @@ def _can_be_found(owner: str, now: float) -> ColumnElement[bool]:
     return and_(responses.c.owner == owner, ~responses.c.gone, in_time)
 
 
-async def stored(connection: AsyncConnection, response_id: str, owner: str, now: float) -> StoredResponse | None:
+def stored(connection: Connection, response_id: str, owner: str, now: float) -> StoredResponse | None:
     """Return a response with its own input."""
     query = select(responses.c.body, responses.c.previous_id).where(
         responses.c.id == response_id, _can_be_found(owner, now)
     )
-    row = (await connection.execute(query)).first()
+    row = connection.execute(query).first()
     if row is None:
         return None
     bodies = select(input_items.c.body).where(input_items.c.response_id == response_id).order_by(input_items.c.position)
-    return _stored(row.body, row.previous_id, (await connection.execute(bodies)).scalars())
+    return _stored(row.body, row.previous_id, connection.execute(bodies).scalars())
 
 
 def _stored(body: bytes, previous_id: str | None, inputs: Iterable[bytes]) -> StoredResponse:
@@ -48,9 +47,7 @@ def _stored(body: bytes, previous_id: str | None, inputs: Iterable[bytes]) -> St
     )
 
 
-async def conversation(
-    connection: AsyncConnection, response_id: str, owner: str, now: float
-) -> list[StoredResponse] | None:
+def conversation(connection: Connection, response_id: str, owner: str, now: float) -> list[StoredResponse] | None:
     """Return a response after all those it continues from."""
     chain = (
         select(responses.c.id, responses.c.previous_id)
@@ -62,7 +59,7 @@ async def conversation(
         select(earlier.c.id, earlier.c.previous_id).join_from(earlier, chain, earlier.c.id == chain.c.previous_id)
     )
     rows = (
-        await connection.execute(
+        connection.execute(
             select(responses.c.id, responses.c.body, responses.c.previous_id)
             .join_from(chain, responses, responses.c.id == chain.c.id)
             .order_by(responses.c.depth)
@@ -71,7 +68,7 @@ async def conversation(
     if not rows:
         return None
     bodies: dict[str, list[bytes]] = {row.id: [] for row in rows}
-    for row in await connection.execute(
+    for row in connection.execute(
         select(input_items.c.response_id, input_items.c.body)
         .join_from(chain, input_items, input_items.c.response_id == chain.c.id)
         .order_by(input_items.c.response_id, input_items.c.position)
@@ -80,8 +77,8 @@ async def conversation(
     return [_stored(row.body, row.previous_id, bodies[row.id]) for row in rows]
 
 
-async def page(
-    connection: AsyncConnection,
+def page(
+    connection: Connection,
     response_id: str,
     owner: str,
     now: float,
@@ -93,18 +90,18 @@ async def page(
 ) -> ItemPage | None:
     """Return a page of a response's own input items."""
     query = select(responses.c.id).where(responses.c.id == response_id, _can_be_found(owner, now))
-    if (await connection.execute(query)).first() is None:
+    if connection.execute(query).first() is None:
         return None
     position = input_items.c.position
     query_items = select(input_items.c.item_id, input_items.c.body).where(input_items.c.response_id == response_id)
     ascending = order == "asc"
     for cursor, follows in ((after, ascending), (before, not ascending)):
         if cursor is not None:
-            at = await _position(connection, response_id, cursor)
+            at = _position(connection, response_id, cursor)
             query_items = query_items.where(position > at if follows else position < at)
     backwards = before is not None and after is None
     query_items = query_items.order_by(position.asc() if ascending != backwards else position.desc()).limit(limit + 1)
-    rows = (await connection.execute(query_items)).all()
+    rows = connection.execute(query_items).all()
     shown = rows[:limit]
     if backwards:
         shown = shown[::-1]
@@ -116,17 +113,17 @@ async def page(
     )
 
 
-async def _position(connection: AsyncConnection, response_id: str, item_id: str) -> int:
+def _position(connection: Connection, response_id: str, item_id: str) -> int:
     query = select(input_items.c.position).where(
         input_items.c.response_id == response_id, input_items.c.item_id == item_id
     )
-    position = (await connection.execute(query)).scalar() if is_fit(item_id) else None
+    position = connection.execute(query).scalar() if is_fit(item_id) else None
     if position is None:
         raise UnknownCursorError(f"There is no input item {item_id!r} in the response.")
     return int(position)
 
 
-async def item(connection: AsyncConnection, item_id: str, owner: str, now: float) -> Item | ItemParam | None:
+def item(connection: Connection, item_id: str, owner: str, now: float) -> Item | ItemParam | None:
     """Return an item of any of the owner's responses."""
     query = (
         select(responses.c.body, output_items.c.position)
@@ -135,7 +132,7 @@ async def item(connection: AsyncConnection, item_id: str, owner: str, now: float
         .order_by(responses.c.stored_at.desc(), output_items.c.position.desc())
         .limit(1)
     )
-    row = (await connection.execute(query)).first()
+    row = connection.execute(query).first()
     if row is not None:
         index: int = row.position
         return decode_response(row.body).output[index]
@@ -146,5 +143,5 @@ async def item(connection: AsyncConnection, item_id: str, owner: str, now: float
         .order_by(responses.c.stored_at.desc())
         .limit(1)
     )
-    sent = (await connection.execute(query_input)).scalar()
+    sent = connection.execute(query_input).scalar()
     return None if sent is None else decode_input_item(sent)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.spec.items import Item, ItemParam
 from penstock.spec.response import Response
 from penstock.store import reading, writing
 from penstock.store.base import DEFAULT_PAGE, MAX_ID_LENGTH, MAX_PAGE, ItemPage, Order, Store, StoredResponse
-from penstock.store.engines import make_engines
 from penstock.store.errors import UnknownResponseError
 from penstock.store.group import GroupCommit, unavailable
 from penstock.store.migrate import upgrade
 from penstock.store.naming import is_fit
+from penstock.store.urls import database_at, read_url
 from penstock.store.writing import Begun, Ended
 from penstock.wire.codec import encode_object
 
@@ -39,19 +39,19 @@ class SQLStore(Store):
         `process_id` is the name under which this process is known to be alive, a random one unless given. Raises
         StoreUnavailableError where the URL is of no database we know, or its driver is not installed.
         """
-        self._engines = make_engines(url)
-        self._group = GroupCommit(self._engines.write, (writing.begin_all, writing.finish_all))
+        parts = read_url(url)
+        self._name = parts.render_as_string(hide_password=True)
+        self._database = database_at(parts)
+        self._group = GroupCommit(self._database, (writing.begin_all, writing.finish_all))
         self._clock = clock
         self._process_id = process_id or uuid.uuid4().hex
 
     async def open(self) -> None:
         """Connect, and bring the database to the present form."""
-        await self._engines.check()
         try:
-            async with self._engines.write.begin() as connection:
-                await connection.run_sync(upgrade)
+            await self._database.write(upgrade)
         except (SQLAlchemyError, OSError) as error:
-            raise unavailable(error) from error
+            raise unavailable(error, f"The store {self._name} cannot be opened") from error
         self._group.start()
         await self.heartbeat()
 
@@ -62,7 +62,7 @@ class SQLStore(Store):
                 await self._group.ask_alone(lambda connection: writing.forget(connection, self._process_id))
         finally:
             await self._group.close()
-            await self._engines.dispose()
+            await self._database.close()
 
     async def ping(self) -> None:
         """Return when the database has answered."""
@@ -164,21 +164,20 @@ class SQLStore(Store):
         """Delete the responses whose time is over."""
         return await self._page_by_page(lambda connection: writing.expire(connection, self._clock()))
 
-    async def _page_by_page(self, work: Callable[[AsyncConnection], Awaitable[int]]) -> int:
+    async def _page_by_page(self, work: Callable[[Connection], int]) -> int:
         """Do `work` until nothing is left to do, in transactions between which others can write."""
         total = 0
         while (done := await self._group.ask_alone(work)) > 0:
             total += done
         return total
 
-    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _read(self, work: Callable[[Connection], T]) -> T:
         """Look up something: beside the writing, or where there is but one connection, in its turn."""
         self._group.check_open()
-        if self._engines.read is None:
+        if not self._database.reads_apart:
             return await self._group.ask_alone(work)
         try:
-            async with self._engines.read.connect() as connection:
-                return await work(connection)
+            return await self._database.read(work)
         except (SQLAlchemyError, OSError) as error:
             raise unavailable(error) from error
 

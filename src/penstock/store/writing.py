@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from msgspec import Struct
-from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
 
 from penstock.store.base import LEASE_SECONDS, MAX_CONVERSATION
 from penstock.store.coding import as_abandoned, decode_response
@@ -43,7 +42,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     items: Sequence[tuple[int, str]]
 
 
-async def begin_all(connection: AsyncConnection, begun: Sequence[Begun]) -> Sequence[StoreError | None]:
+def begin_all(connection: Connection, begun: Sequence[Begun]) -> Sequence[StoreError | None]:
     """Store responses that begin. The outcome of each is None, or why it cannot be."""
     wanted = sorted({one.previous_id for one in begun if one.previous_id is not None})
     found = {}
@@ -55,7 +54,7 @@ async def begin_all(connection: AsyncConnection, begun: Sequence[Begun]) -> Sequ
             .order_by(responses.c.id)
             .with_for_update(read=True, key_share=True)
         )
-        found = {row.id: row for row in await connection.execute(query)}
+        found = {row.id: row for row in connection.execute(query)}
     outcomes: list[StoreError | None] = []
     rows: list[dict[str, object]] = []
     items: list[dict[str, object]] = []
@@ -90,9 +89,9 @@ async def begin_all(connection: AsyncConnection, begun: Sequence[Begun]) -> Sequ
             for position, (item_id, body) in enumerate(one.items)
         )
     if rows:
-        await connection.execute(insert(responses), rows)
+        connection.execute(insert(responses), rows)
     if items:
-        await connection.execute(insert(input_items), items)
+        connection.execute(insert(input_items), items)
     return outcomes
 
 
@@ -104,7 +103,7 @@ _END = (
 _ABANDON = update(responses).where(responses.c.id == bindparam("which")).values(body=bindparam("new"), running=False)
 
 
-async def finish_all(connection: AsyncConnection, ended: Sequence[Ended]) -> Sequence[bool]:
+def finish_all(connection: Connection, ended: Sequence[Ended]) -> Sequence[bool]:
     """Store how responses ended; the outcome of each is whether it was there and not ended."""
     query = (
         select(responses.c.id, responses.c.owner, responses.c.process_id)
@@ -112,7 +111,7 @@ async def finish_all(connection: AsyncConnection, ended: Sequence[Ended]) -> Seq
         .order_by(responses.c.id)
         .with_for_update()
     )
-    unended = {(row.id, row.owner, row.process_id) for row in await connection.execute(query)}
+    unended = {(row.id, row.owner, row.process_id) for row in connection.execute(query)}
     outcomes: list[bool] = []
     rows: list[dict[str, object]] = []
     items: list[dict[str, object]] = []
@@ -126,13 +125,13 @@ async def finish_all(connection: AsyncConnection, ended: Sequence[Ended]) -> Seq
                 {"response_id": one.id, "position": position, "item_id": item_id} for position, item_id in one.items
             )
     if rows:
-        await connection.execute(_END, rows)
+        connection.execute(_END, rows)
     if items:
-        await connection.execute(insert(output_items), items)
+        connection.execute(insert(output_items), items)
     return outcomes
 
 
-async def remove(connection: AsyncConnection, response_id: str, owner: str, now: float) -> bool:
+def remove(connection: Connection, response_id: str, owner: str, now: float) -> bool:
     """Make a response be found no more; return whether it could be found until now."""
     over = responses.c.expires_at <= now
     query = (
@@ -141,14 +140,14 @@ async def remove(connection: AsyncConnection, response_id: str, owner: str, now:
         .where(or_(responses.c.running, responses.c.expires_at.is_(None), ~over))
         .with_for_update()
     )
-    if (await connection.execute(query)).first() is None:
+    if connection.execute(query).first() is None:
         return False
-    await connection.execute(update(responses).where(responses.c.id == response_id).values(gone=True))
-    await _collect(connection, [response_id])
+    connection.execute(update(responses).where(responses.c.id == response_id).values(gone=True))
+    _collect(connection, [response_id])
     return True
 
 
-async def expire(connection: AsyncConnection, now: float) -> int:
+def expire(connection: Connection, now: float) -> int:
     """Remove at most `PAGE` responses whose time is over; return how many."""
     query = (
         select(responses.c.id)
@@ -157,14 +156,14 @@ async def expire(connection: AsyncConnection, now: float) -> int:
         .limit(PAGE)
         .with_for_update(skip_locked=True)
     )
-    found = list((await connection.execute(query)).scalars())
+    found = list(connection.execute(query).scalars())
     if found:
-        await connection.execute(update(responses).where(responses.c.id.in_(found)).values(gone=True))
-        await _collect(connection, found)
+        connection.execute(update(responses).where(responses.c.id.in_(found)).values(gone=True))
+        _collect(connection, found)
     return len(found)
 
 
-async def _collect(connection: AsyncConnection, candidates: Collection[str]) -> None:
+def _collect(connection: Connection, candidates: Collection[str]) -> None:
     """Take away those of `candidates` that are gone and have no successor, then those that thereby have none."""
     later = responses.alias("later")
     while candidates:
@@ -175,28 +174,28 @@ async def _collect(connection: AsyncConnection, candidates: Collection[str]) -> 
             .order_by(responses.c.id)
             .with_for_update()
         )
-        previous = {row.id: row.previous_id for row in await connection.execute(hold)}
+        previous = {row.id: row.previous_id for row in connection.execute(hold)}
         last = select(responses.c.id).where(
             responses.c.id.in_(list(previous)), ~exists().where(later.c.previous_id == responses.c.id)
         )
-        unneeded = list((await connection.execute(last)).scalars())
-        await connection.execute(delete(responses).where(responses.c.id.in_(unneeded)))
+        unneeded = list(connection.execute(last).scalars())
+        connection.execute(delete(responses).where(responses.c.id.in_(unneeded)))
         candidates = {before for name in unneeded if (before := previous[name]) is not None}
 
 
-async def renew(connection: AsyncConnection, process_id: str, now: float) -> None:
+def renew(connection: Connection, process_id: str, now: float) -> None:
     """Say that a process lives."""
-    alive = await connection.execute(update(processes).where(processes.c.id == process_id).values(heartbeat=now))
+    alive = connection.execute(update(processes).where(processes.c.id == process_id).values(heartbeat=now))
     if alive.rowcount == 0:
-        await connection.execute(insert(processes).values(id=process_id, heartbeat=now))
+        connection.execute(insert(processes).values(id=process_id, heartbeat=now))
 
 
-async def forget(connection: AsyncConnection, process_id: str) -> None:
+def forget(connection: Connection, process_id: str) -> None:
     """Say that a process has ended."""
-    await connection.execute(delete(processes).where(processes.c.id == process_id))
+    connection.execute(delete(processes).where(processes.c.id == process_id))
 
 
-async def abandon(connection: AsyncConnection, process_id: str, now: float) -> int:
+def abandon(connection: Connection, process_id: str, now: float) -> int:
     """Make failed at most `PAGE` responses in progress under dead processes; return how many. The asker lives."""
     dead_since = now - LEASE_SECONDS
     living = select(processes.c.id).where(processes.c.heartbeat > dead_since)
@@ -208,9 +207,9 @@ async def abandon(connection: AsyncConnection, process_id: str, now: float) -> i
     )
     rows = [
         {"which": row.id, "new": encode_object(as_abandoned(decode_response(row.body)))}
-        for row in await connection.execute(query)
+        for row in connection.execute(query)
     ]
     if rows:
-        await connection.execute(_ABANDON, rows)
-    await connection.execute(delete(processes).where(processes.c.heartbeat <= dead_since, processes.c.id != process_id))
+        connection.execute(_ABANDON, rows)
+    connection.execute(delete(processes).where(processes.c.heartbeat <= dead_since, processes.c.id != process_id))
     return len(rows)
