@@ -25,7 +25,7 @@ TYPED := $(wildcard src tests tools bench)
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one environment
 
-.PHONY: help setup demo test lint bench comparison docs fuzz clean
+.PHONY: help setup demo test lint bench comparison docs mutants fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ comparison: $(VENV)/.group-comparison ## ask other checkers about our streams; S
 
 docs: $(VENV)/.group-docs ## write the generated parts of the documentation
 	$(BIN)/python -m tools.docs
+
+mutants: $(VENV)/.group-test ## judge and mend every broken stream there is, not only some of each class
+	PENSTOCK_MUTANTS=all $(BIN)/python -m pytest tests/lint/test_mutations.py tests/lint/test_mended_mutants.py tests/lint/test_repair.py
 
 fuzz: $(VENV)/.group-test ## feed the parsers nonsense, for SECONDS=600
 	$(BIN)/python -m tools.fuzz --seconds $(SECONDS)

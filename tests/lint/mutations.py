@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
@@ -17,7 +20,10 @@ from msgspec import Struct
 from penstock.lint.examples import BASES, Events, base_events, written
 from penstock.stream import output as o
 
-__all__ = ["MUTATIONS", "Mutant", "mutants", "streams"]
+__all__ = ["ALL", "MUTATIONS", "Mutant", "chosen", "mutants", "streams"]
+
+ALL: Final = os.environ.get("PENSTOCK_MUTANTS") == "all"
+"""Whether every mutant is tried; some of every class are, else."""
 
 
 class Mutant(Struct, frozen=True):
@@ -827,3 +833,21 @@ def mutants() -> Iterator[tuple[str, Mutant]]:
         for make in MUTATIONS.values():
             for mutant in make(events):
                 yield name, mutant
+
+
+def chosen(of_a_class: int) -> list[tuple[str, Mutant]]:
+    """Return so many mutants of every class, and one of every kind of every stream; `ALL` of them, if that is asked.
+
+    Which ones is by their bytes: a mutation that is added or taken away does not change the choice of the others.
+    """
+    every = list(mutants())
+    if ALL:
+        return every
+    classes: dict[str, list[int]] = defaultdict(list)
+    kinds: dict[tuple[str, str], int] = {}
+    for number in sorted(range(len(every)), key=lambda number: zlib.crc32(every[number][1].data)):
+        stream, mutant = every[number]
+        classes[mutant.name].append(number)
+        kinds.setdefault((stream, mutant.kind), number)
+    numbers = {number for group in classes.values() for number in group[:of_a_class]} | set(kinds.values())
+    return [every[number] for number in sorted(numbers)]

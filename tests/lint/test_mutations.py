@@ -1,11 +1,10 @@
 """Every broken stream is caught, where it is broken, and once; what is not caught is valid, and listed with the reason.
 
-A few mutants of every class are tried in a normal run, all of them where the environment has `PENSTOCK_MUTANTS=all`.
+A few mutants of every class are tried in a normal run, all of them by `make mutants`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from functools import cache
@@ -15,11 +14,9 @@ import pytest
 
 from penstock.lint.findings import Finding
 from penstock.lint.linter import lint
-from tests.lint.mutations import MUTATIONS, Mutant, mutants, streams
+from tests.lint.mutations import ALL, MUTATIONS, Mutant, chosen, streams
 
 FOLDER = Path(__file__).parent
-MOST = None if os.environ.get("PENSTOCK_MUTANTS") == "all" else 2
-"""How many mutants of a class are tried."""
 
 Judged = dict[str, list[tuple[str, Mutant, list[Finding]]]]
 
@@ -28,9 +25,8 @@ Judged = dict[str, list[tuple[str, Mutant, list[Finding]]]]
 def judged() -> Judged:
     """Return the mutants by class, each with the stream it was made of and what the linter found."""
     found: Judged = defaultdict(list)
-    for stream, mutant in mutants():
-        if MOST is None or len(found[mutant.name]) < MOST:
-            found[mutant.name].append((stream, mutant, lint(mutant.data)))
+    for stream, mutant in chosen(2):
+        found[mutant.name].append((stream, mutant, lint(mutant.data)))
     return found
 
 
@@ -47,7 +43,7 @@ def listed(name: str, classes: set[str]) -> None:
     table = patterns(name)
     missing = sorted(one for one in classes if not any(pattern.fullmatch(one) for pattern in table.values()))
     assert missing == []
-    if MOST is None:
+    if ALL:
         assert [line for line, pattern in table.items() if not any(map(pattern.fullmatch, classes))] == []
 
 

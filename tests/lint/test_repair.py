@@ -27,7 +27,7 @@ from penstock.upstream.responses.mender import MAX_WAITING
 from penstock.wire.codec import decode_object, encode_plain, load_event, to_plain
 from penstock.wire.dialects import UnknownDialectError, dialect_by_name
 from penstock.wire.sse import SSEEncoder
-from tests.lint.mutations import mutants
+from tests.lint.mutations import ALL
 from tests.lint.repairing import (
     Event,
     Ids,
@@ -163,18 +163,6 @@ def test_the_bad_example_of_a_rule_is_mended(rule: type[Rule]) -> None:
         assert rule.name in [mend.name for mend in mends]
         found = lint(out, request=request, transport=transport)
         assert rule.code not in [finding.code for finding in found]
-
-
-def test_every_mutant_is_mended() -> None:
-    kinds = 0
-    for at, (_, mutant) in enumerate(mutants()):
-        if at % 29:
-            continue
-        kinds += 1
-        out, _ = repaired(mutant.data)
-        assert errors(out) == [], mutant
-        assert repaired(out) == (out, []), mutant
-    assert kinds > 500
 
 
 JUNK: list[Any] = [
@@ -331,15 +319,6 @@ def test_names_that_were_told_of_are_not_remembered_for_ever(monkeypatch: pytest
     assert (len(mending.mends), mending.more) == (3, 14)
 
 
-def test_extensions_do_not_wait_for_ever_for_a_response() -> None:
-    ping = {"type": "acme:ping"}
-    mending = repairer()
-    assert mending.feed(endless(ping, times=MAX_WAITING - 1).removesuffix(b"data: [DONE]\n\n")) == b""
-    out = plain(mending.feed(sse([{**ping, "sequence_number": MAX_WAITING - 1}], done=False)))
-    assert [event["type"] for event in out] == ["response.created", *["acme:ping"] * MAX_WAITING]
-    assert codes(mending.mends) == ["OR301"]
-
-
 @pytest.mark.parametrize("before", [0, 4], ids=["before the response", "in the response"])
 def test_extensions_overtake_an_error_behind_which_too_many_wait(before: int) -> None:
     events = base_events("text")
@@ -350,7 +329,7 @@ def test_extensions_overtake_an_error_behind_which_too_many_wait(before: int) ->
     assert_mended(data, out)
     after = types(plain(out))
     assert after.count("acme:ping") == MAX_WAITING + 2
-    assert after[after.index("error") - 3 : after.index("error")] == ["acme:ping"] * 3
+    assert after[: after.index("error")].count("acme:ping") == 3
     assert set(codes(mends)) <= {"OR301", "OR606"}
 
 
@@ -377,7 +356,10 @@ def test_of_too_many_errors_the_last_counts() -> None:
 def test_a_stream_that_is_cut_ends_as_failed(base: str) -> None:
     data = Example(base=base).data()
     terminal = data.rindex(b"event: response.")
-    for cut in [*range(0, len(data), 11), *(at for at in range(len(data)) if data.startswith(b"\n\nevent", at))]:
+    for cut in [
+        *range(0, len(data), 1 if ALL or base == "text" else 7),
+        *(at for at in range(len(data)) if data.startswith(b"\n\nevent", at)),
+    ]:
         out, _ = repaired(data[:cut])
         assert errors(out) == []
         ends = plain(out)[-1]["type"]
@@ -470,12 +452,45 @@ def test_the_terminal_event_waits_for_done_or_the_end() -> None:
     assert codes(mending.mends) == ["OR104"]
 
 
-def test_extension_events_before_the_first_event_wait_for_it() -> None:
+def test_extension_events_may_come_before_the_first_event() -> None:
     events = base_events("extension")
-    trace = events.pop(2)
-    mending = repairer()
-    assert feed(mending, trace) == []
-    assert types(feed(mending, events[0])) == ["created", "acme:trace_event"]
+    events.insert(0, events.pop(2))
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    assert repaired(sse(events)) == (sse(events), [])
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "path", "code"),
+    [
+        ("text", "output_text.done", ("text",), "OR501"),
+        ("text", "content_part.done", ("part", "text"), "OR502"),
+        ("refusal", "content_part.done", ("part", "refusal"), "OR502"),
+        ("reasoning", "reasoning_summary_part.done", ("part", "text"), "OR502"),
+        ("call", "function_call_arguments.done", ("arguments",), "OR501"),
+        ("call", "output_item.done", ("item", "arguments"), "OR503"),
+    ],
+)
+def test_an_empty_text_where_there_was_one_is_told_of(base: str, name: str, path: tuple[str, ...], code: str) -> None:
+    events = base_events(base)
+    at = next(index for index, event in enumerate(events) if event["type"] == f"response.{name}")
+    valid = copy.deepcopy(events)
+    holder = events[at]
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = ""
+    after, mends = mend(events)
+    assert after == valid
+    assert [(mend.code, mend.event) for mend in mends] == [(code, at)]
+
+
+def test_an_error_after_the_terminal_event_is_put_before_it() -> None:
+    events = base_events("failed")
+    *_, error, failed = valid = copy.deepcopy(events)
+    events[-2:] = [failed | {"sequence_number": len(events) - 2}, error | {"sequence_number": len(events) - 1}]
+    after, mends = mend(events)
+    assert after == valid
+    assert [(mend.code, mend.event) for mend in mends] == [("OR303", len(events) - 1)]
 
 
 def test_a_call_without_its_name_waits_for_it() -> None:

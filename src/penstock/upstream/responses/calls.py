@@ -92,7 +92,12 @@ class CallMender(PartMender):
                 said = str(self._reader.draft(place.index).arguments)
             else:
                 place.held = 0
-        if told in (said, "") and not place.pending:
+        if told == said and not place.pending:
+            return
+        if not told and not place.pending:
+            # An item that begins, or one that is told of again, need not tell them.
+            if code in ("OR501", "OR503") and self._is_told("arguments", "item.arguments"):
+                self._mend(code, "no arguments are told: those that were streamed stand")
             return
         if not told.startswith(said) or place.arguments_done or place.closing:
             self._mend(code, f"the arguments told, {told[:40]!r}, are not those that were streamed: these stand")

@@ -16,7 +16,6 @@ Where something has to wait, and how long at most:
 | deltas that repeat what was said before them | the first that does not | the length of that text, or its done event |
 | `output_item.done` | those of the items before it | the last of them |
 | `output_item.done` of an incomplete item, which has to be last | another item | the next item, or the end |
-| extension events before the first event of the response | that event | the first that is no extension |
 
 Of the events that wait for another, `MAX_WAITING` are held at most.
 """
@@ -34,7 +33,6 @@ from penstock.spec.base import Extra
 from penstock.spec.items import FunctionCallItem, Item
 from penstock.spec.request import CreateResponse
 from penstock.stream.machine import item_kind
-from penstock.stream.states import ResponseState
 from penstock.upstream.responses import ending
 from penstock.upstream.responses.items import unnamed_call
 from penstock.upstream.responses.matching import match_items
@@ -129,7 +127,7 @@ class Mender(SnapshotMender):
     def pass_deltas(self, deltas: Sequence[e.DeltaEvent]) -> None:
         """Take deltas that are like the one `due` was asked about, numbered as it said; they go out as they are."""
         count = len(deltas)
-        self._hot_append("".join([delta.delta for delta in deltas]))
+        self._hot_append(deltas[0].delta if count == 1 else "".join([delta.delta for delta in deltas]))
         self._last_number += count
         self._number += count
         self.events += count
@@ -177,8 +175,9 @@ class Mender(SnapshotMender):
             self._extension(event)
             return
         if isinstance(event, e.ErrorEvent):
-            self._flush_early()
             self._error = event.error
+            if self._terminal is not None:
+                self._mend("OR303", "the error event was put before the terminal event")
             if len(self._tail) < MAX_WAITING:
                 self._tail.append(event)
             else:
@@ -235,21 +234,15 @@ class Mender(SnapshotMender):
                 event = replace(event, fields=Extra(fields))
         if self._terminal is not None:
             self._mend("OR303", f"{event.event_type} was put before the terminal event")
-        if self._reader.state is ResponseState.NEW and not self._tail:
-            self._early.append(event)
-            if len(self._early) == MAX_WAITING:
-                self._flush_early()
-        elif (self._tail or self._cut is not None) and len(self._tail) < MAX_WAITING:
+        if (self._tail or self._cut is not None) and len(self._tail) < MAX_WAITING:
             self._tail.append(event)
         else:
             # An extension may come anywhere, so it may overtake what waits already.
-            self._create()
             self._emit(event)
 
     def _finish(self) -> None:
         """Let everything that waits go out, and the terminal event last."""
         self._finishing = True
-        self._flush_early()
         self._create()
         terminal = self._terminal
         failed = terminal is None or isinstance(terminal, e.ResponseFailed) or self._error is not None

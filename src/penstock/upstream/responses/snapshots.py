@@ -78,7 +78,6 @@ class SnapshotMender(ItemMender):
         self._reading = EventReading(self._mend, self._kind_of)
         self._reading.known = self._zero_response()
         self._first: Response | None = None
-        self._early: list[e.ResponseStreamEvent] = []
         self._told_output: list[list[Item]] = []
         self._is_output_told = True
         self._absent_at_end: Collection[str] = ()
@@ -136,19 +135,11 @@ class SnapshotMender(ItemMender):
             for key, value in plain.items()
             if key not in ("status", "output", "usage", "error", "incomplete_details", "completed_at")
         }
-        self._flush_early()
 
     def _tell_output(self, output: list[Item]) -> None:
         """Keep what a snapshot tells of the output until the end, when it shows whether it was streamed."""
         if output:
             self._told_output.append(output)
-
-    def _flush_early(self) -> None:
-        early, self._early = self._early, []
-        if early:
-            self._create()
-        for event in early:
-            self._emit(event)
 
     def _snapshot(self, event: e.ResponseEvent, *statuses: str) -> Response:
         """Return an event's response as the one the stream is about, in the state the event tells."""

@@ -278,7 +278,9 @@ class TextMender(Voice):
     ) -> None:
         """Hold a text against parts that are done: what it tells beyond them goes into a part of its own."""
         joined = "".join(map(self._said, parts))
-        if told in ("", joined) or any(self._said(part) == told for part in parts):
+        if told == joined or any(self._said(part) == told for part in parts):
+            return
+        if not told and not self._is_told("text", "refusal", "part.text", "part.refusal"):
             return
         if not told.startswith(joined):
             lacks = joined.startswith(told)
