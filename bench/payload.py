@@ -183,6 +183,29 @@ def chat_frames(count: int) -> tuple[bytes, ...]:
     return (first, *(frame({"content": text}) for text in pieces(count)), frame({}, "stop"), b"data: [DONE]\n\n")
 
 
+def anthropic_frames(count: int) -> tuple[bytes, ...]:
+    """Return the same answer as a stream of the Messages API, each event in its frame."""
+
+    def frame(event: dict[str, object]) -> bytes:
+        body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        return f"event: {event['type']}\ndata: {body}\n\n".encode()
+
+    def delta(text: str) -> bytes:
+        return frame({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+
+    usage = {"input_tokens": 34, "output_tokens": 1, "service_tier": "standard"}
+    message = {"id": "msg_01ALwQ87pTS7hH1PjSdC9wJD", "type": "message", "role": "assistant", "model": "a-model"}
+    stop = {"stop_reason": "end_turn", "stop_sequence": None}
+    return (
+        frame({"type": "message_start", "message": {**message, "content": [], "usage": usage}}),
+        frame({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        *map(delta, pieces(count)),
+        frame({"type": "content_block_stop", "index": 0}),
+        frame({"type": "message_delta", "delta": stop, "usage": {"output_tokens": count}}),
+        frame({"type": "message_stop"}),
+    )
+
+
 def gemini_frames(count: int) -> tuple[bytes, ...]:
     """Return the same answer as a stream of Gemini's, each chunk in its frame, with its usage so far."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from bench.measure import Run, compare
 from bench.table import Figures, Scale, row
 from penstock import SSEEmitter
 from penstock.spec.events import OutputTextDelta
+from penstock.upstream.anthropic import Anthropic
 from penstock.upstream.base import UpstreamAPI
 from penstock.upstream.chat_completions import ChatCompletions
 from penstock.upstream.gemini import Gemini
@@ -82,12 +83,26 @@ def chat_completions(scale: Scale) -> Figures:
 
 
 @row(
+    "anthropic",
+    work="Messages SSE -> output -> Responses SSE, in chunks of 4 KiB",
+    against="the Chat Completions adapter, with the same answer",
+    at_most=2,
+)
+def anthropic(scale: Scale) -> Figures:
+    return _beside_chat_completions(Anthropic(), payload.anthropic_frames, scale)
+
+
+@row(
     "gemini",
     work="Gemini SSE -> output -> Responses SSE, in chunks of 4 KiB",
     against="the Chat Completions adapter, with the same answer",
     at_most=2,
 )
 def gemini(scale: Scale) -> Figures:
+    return _beside_chat_completions(Gemini(), payload.gemini_frames, scale)
+
+
+def _beside_chat_completions(api: UpstreamAPI, frames: Callable[[int], Sequence[bytes]], scale: Scale) -> Figures:
     count = scale.events(20_000)
 
     def relayed(api: UpstreamAPI, chunks: Sequence[bytes]) -> Run:
@@ -100,10 +115,8 @@ def gemini(scale: Scale) -> Figures:
 
         return run
 
-    ours = payload.cut(b"".join(payload.gemini_frames(count)), _CHUNK)
+    ours = payload.cut(b"".join(frames(count)), _CHUNK)
     theirs = payload.cut(b"".join(payload.chat_frames(count)), _CHUNK)
-    times = compare(
-        lambda: relayed(Gemini(), ours), lambda: relayed(ChatCompletions(), theirs), rounds=scale.rounds(20)
-    )
+    times = compare(lambda: relayed(api, ours), lambda: relayed(ChatCompletions(), theirs), rounds=scale.rounds(20))
     took, peer = (seconds / count * 1e6 for seconds in times)
     return Figures(took, peer, "us a chunk", f"{1 / took:.2f} million chunks a second")
