@@ -306,10 +306,10 @@ def test_no_events_are_no_stream_whatever_is_ignored(penstock: Inside) -> None:
         ),
         (
             b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n',
-            "an Anthropic Messages stream, not an Open Responses one",
+            "an Anthropic Messages stream; try: penstock convert --from anthropic",
         ),
-        (b'data: {"candidates": []}\n\n', "a Gemini stream, not an Open Responses one"),
-        (b'[{\n "candidates": []}]', "a Gemini stream, not an Open Responses one"),
+        (b'data: {"candidates": []}\n\n', "a Gemini stream; try: penstock convert --from gemini"),
+        (b'[{\n "candidates": []}]', "a Gemini stream; try: penstock convert --from gemini"),
         (b'{"error": {"message": "no key"}}', "an error in place of a stream: the server refused the request"),
     ],
 )

@@ -227,9 +227,9 @@ def _other_kind(head: bytes) -> str:
     if b'"object":"chat.completion' in begin:
         return "a Chat Completions stream; try: penstock convert --from chat-completions"
     if b'"type":"message_start"' in begin:
-        return "an Anthropic Messages stream, not an Open Responses one"
+        return "an Anthropic Messages stream; try: penstock convert --from anthropic"
     if begin.startswith((b'{"candidates":', b'[{"candidates":')):
-        return "a Gemini stream, not an Open Responses one"
+        return "a Gemini stream; try: penstock convert --from gemini"
     if begin.startswith(b'{"error":'):
         return "an error in place of a stream: the server refused the request"
     return ""

@@ -81,8 +81,9 @@ class _Reading:
     def _check_kind(self, event: ResponseStreamEvent) -> None:
         kind = _other_kind(event)
         if kind:
-            hint = "; try: penstock convert --from chat-completions" if "Chat Completions" in kind else ""
-            raise CommandError(f"{self._source.name}: {kind}, not an Open Responses stream{hint}")
+            words, upstream = kind
+            hint = f"try: penstock convert --from {upstream}"
+            raise CommandError(f"{self._source.name}: {words} stream, not an Open Responses stream; {hint}")
 
     def _check(self) -> None:
         """Judge the input when all of it was read."""
@@ -97,18 +98,21 @@ class _Reading:
         raise CommandError(f"{self._source.name}: {what}")
 
 
-def _other_kind(event: ResponseStreamEvent) -> str:
-    """Return what a stream is that begins with `event`, if it is one of those that are easily mistaken for ours."""
+def _other_kind(event: ResponseStreamEvent) -> tuple[str, str] | None:
+    """Return what a stream is that begins with `event`, if it is one of those that are easily mistaken for ours.
+
+    In words, and as the adapter that reads it.
+    """
     if not isinstance(event, ExtensionEvent):
-        return ""
+        return None
     fields = event.fields
     if str(fields.get("object")).startswith("chat.completion") or "choices" in fields:
-        return "a Chat Completions stream"
+        return "a Chat Completions", "chat-completions"
     if fields.get("type") == "message_start":
-        return "an Anthropic Messages stream"
+        return "an Anthropic Messages", "anthropic"
     if "candidates" in fields:
-        return "a Gemini stream"
-    return ""
+        return "a Gemini", "gemini"
+    return None
 
 
 def run(arguments: argparse.Namespace) -> int:
