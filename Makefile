@@ -104,7 +104,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.package: pyproject.toml $(VENV)/.created
-	$(PIP) install --quiet --editable '.[cli,network]'
+	$(PIP) install --quiet --editable '.[server,postgres]'
 	@touch $@
 
 $(VENV)/.group-%: $(VENV)/.package
