@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from bench import machine, payload, report
+from bench.rows import growth
 from bench.table import ROWS, Figures, Must, Result, Row, Scale, row
 
 
@@ -59,6 +61,20 @@ def test_the_table_says_what_is_missed() -> None:
 
     rows = json.loads(report.as_json(results, facts))["rows"]
     assert [(entry["ratio"], entry["met"]) for entry in rows] == [(3.0, False), (500.0, True)]
+
+
+@pytest.mark.parametrize("work", ["write", "read", "fold", "lint", "repair"])
+def test_growth_and_memory_of_all_work_on_streams_are_demanded(work: str) -> None:
+    assert Must("at most", 11) == ROWS[f"growth-{work}"].must
+    assert Must("at most", 4) == ROWS[f"memory-{work}"].must
+
+
+@pytest.mark.parametrize("task", [growth.lint, growth.repair])
+def test_what_is_measured_is_a_valid_stream_to_its_end(task: growth.Task, tmp_path: Path) -> None:
+    file = tmp_path / "stream.sse"
+    file.write_bytes(b"".join(payload.frames(2000)))
+
+    assert (0 if task is growth.lint else file.stat().st_size) == task(payload.pieces(2000), file)
 
 
 def test_the_stream_is_of_the_size_the_page_tells() -> None:

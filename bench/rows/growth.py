@@ -34,14 +34,16 @@ def _fold(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - likewis
     return ResponseReader().feed_all(read_sse(_chunks(file))).response
 
 
-def _lint(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - likewise
+def lint(texts: Sequence[str], file: Path) -> int:  # noqa: ARG001 - likewise
+    """Judge the stream in a file; return how many findings there are at its end."""
     linter = Linter()
     for chunk in _chunks(file):
         linter.feed(chunk)
-    return linter.finish()
+    return len(linter.finish())
 
 
-def _repair(texts: Sequence[str], file: Path) -> object:  # noqa: ARG001 - likewise
+def repair(texts: Sequence[str], file: Path) -> int:  # noqa: ARG001 - likewise
+    """Mend the stream in a file; return the size of what comes out, in bytes."""
     repairer = Repairer()
     return sum(len(repairer.feed(chunk)) for chunk in _chunks(file)) + len(repairer.close())
 
@@ -80,8 +82,8 @@ _TASKS: Sequence[tuple[str, str, Task]] = (
     ("write", "write", _write),
     ("read", "read", _read),
     ("fold", "read and fold", _fold),
-    ("lint", "lint", _lint),
-    ("repair", "repair", _repair),
+    ("lint", "lint", lint),
+    ("repair", "repair", repair),
 )
 
 for _name, _what, _task in _TASKS:

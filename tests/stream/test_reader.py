@@ -54,6 +54,30 @@ from tests.stream.strategies import Program, programs
 from tests.stream.strategies import events as any_events
 from tests.stream.test_programs import run
 
+SHARED = [
+    event("OutputItemDone"),
+    event("ContentPartDone"),
+    event("OutputTextDone"),
+    event("RefusalDone"),
+    event("FunctionCallArgumentsDone"),
+    event("ReasoningSummaryPartDone"),
+    event("ReasoningSummaryTextDone"),
+    event("ResponseCompleted"),
+]
+
+
+@pytest.mark.parametrize("told", SHARED, ids=lambda told: type(told).__name__)
+def test_an_event_about_what_is_not_known_shares_nothing_and_stays_the_same(told: Any) -> None:  # noqa: ANN401
+    reader = ResponseReader()
+    assert reader.shared(told) == told
+    reader.feed(event("ResponseCreated"))
+    reader.feed(event("ResponseInProgress"))
+    reader.feed(event("OutputItemAdded"))
+    assert reader.shared(told) == told
+    reader.join()
+    assert reader.shared(told) == told
+
+
 CREATED = event("ResponseCreated")
 ADDED = event("OutputItemAdded")
 PART = event("ContentPartAdded")
