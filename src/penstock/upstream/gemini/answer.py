@@ -99,7 +99,7 @@ class Answer:
 
     def _text(self, text: str, out: list[Output]) -> None:
         if self._pieced is not None:
-            self._finish_call(out)
+            self._finish_call(self._pieced, out)
         if self._logprobs:
             out.append(Text(text, self._logprobs))
             self._logprobs = []
@@ -131,7 +131,7 @@ class Answer:
     def _close(self, out: list[Output], *, cut: bool = False) -> None:
         """Something other than text comes: say what waited for the end of the message. `cut`: it is not whole."""
         if self._pieced is not None:
-            self._finish_call(out, cut=cut)
+            self._finish_call(self._pieced, out, cut=cut)
         if not self._texts:
             return
         out.extend(map(Annotated, self._grounding.annotations("".join(self._texts))))
@@ -159,16 +159,15 @@ class Answer:
                     error_type="model_error",
                 )
             if not call.will_continue:
-                self._finish_call(out)
+                self._finish_call(pieced, out)
             return
         self._close(out)
         self._say_call(call.name or "", call.id, call.args or {}, signature, out)
 
-    def _finish_call(self, out: list[Output], *, cut: bool = False) -> None:
+    def _finish_call(self, pieced: PiecedCall, out: list[Output], *, cut: bool = False) -> None:
         """Say the call that came in pieces. `cut`: not all of them came, so it stays open, without arguments."""
-        pieced, self._pieced = self._pieced, None
-        if pieced is not None:
-            self._say_call(pieced.name, pieced.id, None if cut else pieced.arguments, pieced.signature, out)
+        self._pieced = None
+        self._say_call(pieced.name, pieced.id, None if cut else pieced.arguments, pieced.signature, out)
 
     def _say_call(
         self, name: str, identity: str | None, arguments: JsonObject | None, signature: str | None, out: list[Output]

@@ -57,10 +57,8 @@ class Grounding:
         self._all: list[tuple[str, JsonObject, list[Claim]]] = []
         self._told: set[Claim] = set()
 
-    def add(self, name: str, metadata: JsonObject | None) -> None:
+    def add(self, name: str, metadata: JsonObject) -> None:
         """Take metadata; `name` is the API's (`groundingMetadata`). They replace earlier ones that they hold whole."""
-        if not metadata:
-            return
         metadata = dict(kept(metadata))
         entry = (name, metadata, list(_cited(metadata) if name == _CITATIONS else _grounded(metadata)))
         for number, (other, earlier, _) in enumerate(self._all):

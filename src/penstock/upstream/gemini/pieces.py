@@ -7,6 +7,8 @@ come in any order, so the call is told whole.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
+from typing import cast
 
 from penstock.spec.base import JsonObject
 from penstock.upstream.gemini.chunks import FunctionCallPart
@@ -47,20 +49,18 @@ class PiecedCall:
         else:
             self._unfinished.discard(path)
         container: object = self.arguments
-        for step, after in zip(steps, [*steps[1:], None], strict=True):
-            old = _at(container, step)
-            if after is None:
-                if goes_on and isinstance(old, str):
-                    # The last piece of a text may hold nothing but the news that it was the last.
-                    value = old + (as_text(value) or "")
-                return _set(container, step, value)
-            if old is None:
-                empty: object = [] if isinstance(after, int) else {}
-                if not _set(container, step, empty):
+        for step, after in pairwise(steps):
+            inner = _at(container, step)
+            if inner is None:
+                inner = cast("object", [] if isinstance(after, int) else {})
+                if not _set(container, step, inner):
                     return False
-                old = empty
-            container = old
-        return False
+            container = inner
+        old = _at(container, steps[-1])
+        if goes_on and isinstance(old, str):
+            # The last piece of a text may hold nothing but the news that it was the last.
+            value = old + (as_text(value) or "")
+        return _set(container, steps[-1], value)
 
 
 def _steps(path: str) -> list[str | int] | None:

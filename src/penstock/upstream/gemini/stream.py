@@ -183,8 +183,6 @@ class GeminiTranslation(BodyTranslation):
         reason = self._reason
         if self._answer.error is not None:
             self._fail(out, self._answer.error)
-        elif not self._answered:
-            self._fail(out, own_error("upstream_empty_reply", "the upstream ended its stream without an answer"))
         elif reason in FAILED:
             kind, words = FAILED[reason]
             self._fail(out, own_error(reason.lower(), self._finish_message or words, error_type=kind))
