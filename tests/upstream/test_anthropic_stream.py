@@ -734,6 +734,15 @@ def test_whole_reply_that_is_no_object(data: bytes) -> None:
     assert failure(read(data)).code == "upstream_invalid_json"
 
 
+def test_whole_reply_cut_short_anywhere_has_failed() -> None:
+    data = json.dumps(
+        {"type": "message", "content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn"}
+    ).encode()
+    for cut in range(len(data)):
+        assert isinstance(Anthropic().reply(data[:cut])[-1], Failure)
+    assert Anthropic().reply(data)[-1] == Stop("stop")
+
+
 # What is not quite as Anthropic would send it.
 
 
