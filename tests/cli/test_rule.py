@@ -75,3 +75,7 @@ def test_on_a_terminal_there_are_colours_and_no_line_is_too_long() -> None:
         code, _ = running.end()
     assert code == 0
     assert {"1", "2"} <= terminal.styles
+
+
+def test_the_blank_line_between_frames_is_shown(penstock: Inside) -> None:
+    assert "\n  |\n  | data: [DONE]\n" in penstock("rule", "OR106").out

@@ -63,6 +63,9 @@ class Layout:
     def quoted(self, text: str) -> Iterator[str]:
         """Yield an event with a bar beside it; its further lines are indented."""
         bar, margin = self.dim("|"), ""
+        if not text:
+            # The blank line that ends a frame.
+            yield f"  {bar}"
         for line in self.wrap(text, self.width - 6):
             yield f"  {bar} {margin}{line}"
             margin = "  "
