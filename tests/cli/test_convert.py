@@ -13,10 +13,16 @@ from penstock.wire.dialects import openai
 from penstock.wire.formats import read_events
 from penstock.wire.sse import read_sse
 from tests.cli.commands import RECORDINGS, Running, run
+from tests.cli.inside import Inside
 
 DEMO = Path(penstock.__file__).parent / "data"
 REPLY = (DEMO / "demo_chat_completions.sse").read_bytes()
 CONVERT = ("convert", "--from", "chat-completions")
+
+
+@pytest.fixture
+def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Inside:
+    return Inside(capsys, monkeypatch)
 
 
 def chunk(**delta: object) -> bytes:
@@ -68,7 +74,7 @@ def test_a_request_is_repeated_in_the_response() -> None:
         ("m-1", [], chunk(content="Hi")),
         ("mine", ["--model", "mine"], chunk(content="Hi")),
         ("m-1", [], b'data: {"model":"","choices":[]}\n\n' + chunk(content="Hi")),
-        ("unknown", [], b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n' + chunk(content="Hi")),
+        ("unknown", [], b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'),
         ("m-2", [], b'{"model":"m-2","choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}'),
         ("unknown", [], b"nonsense"),
     ],
@@ -77,6 +83,17 @@ def test_the_model_is_the_one_that_the_reply_names(expected: str, arguments: lis
     response = strictly_read(run(*CONVERT, *arguments, data=data).stdout).response
     assert response is not None
     assert expected == response.model
+
+
+def test_what_there_is_to_say_does_not_wait_for_the_model_s_name() -> None:
+    with Running(*CONVERT) as running:
+        running.feed(b'data: {"choices":[{"index":0,"delta":{"content":"Good"}}]}\n\n')
+        running.until('"delta":"Good"')
+        running.feed(chunk(content=" evening") + b"data: [DONE]\n\n")
+        assert running.end() == (0, "")
+    response = strictly_read(running.seen).response
+    assert response is not None
+    assert (response.model, response.output_text) == ("unknown", "Good evening")
 
 
 def test_each_event_leaves_as_soon_as_it_can_be_said() -> None:
@@ -197,37 +214,84 @@ def test_a_request_that_is_none_is_refused(expected: str, content: str, tmp_path
     assert said.count("\n") == 1
 
 
-def test_recordings_become_valid_streams() -> None:
-    folder = RECORDINGS / "chat_completions"
+FOLDERS = {
+    "anthropic": "anthropic_messages",
+    "chat-completions": "chat_completions",
+    "gemini": "gemini",
+    "responses": "responses",
+}
+WORDS = {
+    "anthropic": "an Anthropic Messages stream",
+    "chat-completions": "a Chat Completions stream",
+    "gemini": "a Gemini stream",
+    "responses": "an Open Responses stream",
+}
+
+
+def recordings(api: str) -> list[Path]:
+    folder = RECORDINGS / FOLDERS[api]
     if not folder.is_dir():
         pytest.skip(f"no recordings in {folder}")
-    for file in sorted(folder.glob("*.sse")):
-        done = run(*CONVERT, str(file))
-        reader = strictly_read(done.stdout)
+    return sorted(folder.glob("*.sse"))
+
+
+@pytest.mark.parametrize("api", FOLDERS)
+def test_recordings_become_valid_streams(api: str, inside: Inside) -> None:
+    for file in recordings(api):
+        done = inside("convert", "--from", api, file)
+        reader = strictly_read(done.out.encode())
         assert reader.is_done, file.name
-        assert (reader.state is ResponseState.FAILED) == (done.returncode == 1), file.name
-        assert b"internal error" not in done.stderr
-        shown = run("read", data=done.stdout)
-        assert done.returncode == shown.returncode
-        assert b"strange" not in shown.stdout, file.name
+        assert (reader.state is ResponseState.FAILED) == (done.code == 1), file.name
+        assert reader.response is not None
+        assert reader.response.model not in ("", "unknown"), file.name
+        serious = [finding for finding in penstock.lint(done.out.encode()) if finding.level is not penstock.Level.INFO]
+        assert not serious, file.name
 
 
-@pytest.mark.parametrize(
-    ("expected", "api"),
-    [
-        ("an Open Responses stream", "responses"),
-        ("an Anthropic Messages stream", "anthropic_messages"),
-        ("a Gemini stream", "gemini"),
-    ],
-)
-def test_recordings_of_other_apis_are_recognised(expected: str, api: str) -> None:
-    folder = RECORDINGS / api
-    if not folder.is_dir():
-        pytest.skip(f"no recordings in {folder}")
-    for file in sorted(folder.glob("*.sse")):
-        done = run(*CONVERT, str(file))
-        assert (done.returncode, done.stdout) == (2, b""), file.name
-        assert done.stderr.decode().startswith(f"penstock: the input is {expected}")
+@pytest.mark.parametrize("api", FOLDERS)
+def test_recordings_of_other_apis_are_recognised(api: str, inside: Inside) -> None:
+    other = "gemini" if api != "gemini" else "anthropic"
+    for file in recordings(api):
+        done = inside("convert", "--from", other, file)
+        assert (done.code, done.out) == (2, ""), file.name
+        expected = f"penstock: the input is {WORDS[api]}, not {WORDS[other]}; try --from {api}\n"
+        assert done.err == expected
+
+
+WHOLE = {
+    "anthropic": b'{"type":"message","id":"msg_1","role":"assistant","model":"m-1","content":[{"type":"text","text":"Hi"}],'
+    b'"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}',
+    "chat-completions": b'{"model":"m-1","choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}',
+    "gemini": b'[{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}],"modelVersion":"m-1"}]',
+    "responses": b'{"object":"response","id":"resp_1","status":"completed","model":"m-1","output":[{"type":"message",'
+    b'"id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"Hi"}]}]}',
+}
+
+
+@pytest.mark.parametrize("api", WHOLE)
+def test_a_whole_reply_is_converted_too(api: str, inside: Inside) -> None:
+    done = inside("convert", "--from", api, data=WHOLE[api])
+    response = strictly_read(done.out.encode()).response
+    assert response is not None
+    assert (response.status, response.model, response.output_text) == ("completed", "m-1", "Hi")
+    other = "gemini" if api != "gemini" else "responses"
+    refused = inside("convert", "--from", other, data=WHOLE[api])
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith(f"; try --from {api}\n")
+
+
+@pytest.mark.parametrize("data", [b'{"error": {"message": "No"}}', b"[]", b"[1]", b'"text"', b"{" * 2_000_000])
+def test_what_may_come_from_anybody_is_left_to_the_adapter(data: bytes, inside: Inside) -> None:
+    done = inside(*CONVERT, data=data)
+    assert done.code == 1
+    assert strictly_read(done.out.encode()).state is ResponseState.FAILED
+
+
+def test_what_is_no_event_is_passed_over_in_the_search_for_the_kind(inside: Inside) -> None:
+    data = b": hello\n\nevent: ping\n\ndata: " + b'{"candidates": []}\n\n'
+    done = inside(*CONVERT, data=data)
+    assert (done.code, done.out) == (2, "")
+    assert "the input is a Gemini stream" in done.err
 
 
 def test_a_reply_that_comes_in_many_pieces_is_whole() -> None:

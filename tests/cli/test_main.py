@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import penstock.cli.ask_arguments
 import penstock.cli.parser
 from penstock.cli import main
-from penstock.upstream.chat_completions import ChatCompletions
+from penstock.spec.request import ReasoningEffort
+from penstock.upstream.registry import UPSTREAM_NAMES
 from penstock.wire.dialects import dialect_names
 from tests.cli.commands import PENSTOCK, environment, run
 from tests.cli.streams import INCOMPLETE, sse, written
@@ -16,7 +19,10 @@ from tests.cli.streams import INCOMPLETE, sse, written
 
 def test_the_names_in_the_help_are_the_names_there_are() -> None:
     assert dialect_names() == penstock.cli.parser.DIALECTS
-    assert (ChatCompletions.name,) == penstock.cli.parser.UPSTREAMS
+    assert UPSTREAM_NAMES == penstock.cli.parser.UPSTREAMS
+    assert sorted([*UPSTREAM_NAMES, "demo"]) == [*penstock.cli.ask_arguments.APIS]
+    assert dialect_names() == penstock.cli.ask_arguments.ASK_DIALECTS
+    assert get_args(ReasoningEffort) == penstock.cli.ask_arguments.EFFORTS
 
 
 def test_version() -> None:
@@ -25,7 +31,7 @@ def test_version() -> None:
     assert shown.stdout.startswith(b"penstock ")
 
 
-@pytest.mark.parametrize("command", [[], ["read"], ["convert"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["read"], ["convert"], ["ask"], ["demo"]])
 def test_help_has_an_example_and_fits_on_eighty_columns(command: list[str]) -> None:
     shown = run(*command, "--help", COLUMNS="80", NO_COLOR="1")
     assert (shown.returncode, shown.stderr) == (0, b"")

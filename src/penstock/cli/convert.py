@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from penstock.cli.describe import failure_words
 from penstock.cli.errors import FAILED, FINE, CommandError
-from penstock.cli.escape import one_line
+from penstock.cli.kinds import KINDS, kind_of
+from penstock.cli.output import Output, tell
 from penstock.cli.requests import load_request
 from penstock.cli.source import Source, open_source
 from penstock.live import ResponseStream, random_id
 from penstock.spec.request import CreateResponse
+from penstock.stream.output import Output as Said
+from penstock.stream.output import Usage
 from penstock.stream.states import ResponseState
 from penstock.transport import JSONLEmitter, SSEEmitter
-from penstock.upstream.base import Loss, UnsupportedParameter
-from penstock.upstream.chat_completions import ChatCompletions
+from penstock.upstream.base import Loss, Translation, UnsupportedParameter, UpstreamAPI
+from penstock.upstream.registry import upstream_by_name
 from penstock.upstream.relay import Relay
-from penstock.wire.codec import decode_json_object
+from penstock.upstream.values import read_json
 from penstock.wire.dialects import dialect_by_name
-from penstock.wire.errors import FramingError, JSONError
+from penstock.wire.errors import FramingError
 from penstock.wire.sse import SSEDecoder
+from penstock.wire.wording import is_array, is_object
 
-__all__ = ["look_ahead", "run", "seeded_id"]
+__all__ = ["run", "seeded_id"]
 
-_UPSTREAMS: Final[Mapping[str, type[ChatCompletions]]] = {"chat-completions": ChatCompletions}
 _STOPPED_CLOCK: Final = 1_767_225_600.0
 """The time of a reproducible stream: the first second of 2026, UTC."""
 _UNKNOWN_MODEL: Final = "unknown"
+_MOST_HEAD: Final = 1024 * 1024
+"""How much of the input is looked at, in bytes, to tell which API it comes from."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,65 +45,59 @@ def run(arguments: argparse.Namespace) -> int:
     request = load_request(arguments.request) if arguments.request is not None else None
     dialect = dialect_by_name(arguments.dialect)
     seeded = arguments.seed is not None
-    with open_source(arguments.file) as source:
-        chunks = _Chunks(source)
-        held: list[bytes] = []
-        named = look_ahead(chunks, held)
-        if chunks.error is not None and not held:
-            raise chunks.error
-        model = arguments.model or _requested_model(request) or named or _UNKNOWN_MODEL
-        output = _Output()
-        emitter = (JSONLEmitter if arguments.to == "jsonl" else SSEEmitter)(output.write, dialect=dialect)
-        stream = ResponseStream(
+    api = upstream_by_name(arguments.upstream)
+    output = Output()
+    emitter = (JSONLEmitter if arguments.to == "jsonl" else SSEEmitter)(output.write, dialect=dialect)
+
+    def writer(model: str) -> ResponseStream:
+        return ResponseStream(
             emitter,
             model=model,
             request=request,
             ids=seeded_id(arguments.seed) if seeded else random_id,
             clock=(lambda: _STOPPED_CLOCK) if seeded else time.time,
         )
-        api = _UPSTREAMS[arguments.upstream]()
-        translation = api.stream(request)
-        relay = Relay(translation, stream)
-        for chunk in itertools.chain(held, chunks):
-            relay.feed(chunk)
+
+    conversion = _Conversion(api.stream(request), writer, arguments.model or _requested_model(request))
+    head = _Head(api.name)
+    with open_source(arguments.file) as source:
+        chunks = _Chunks(source)
+        for chunk in chunks:
+            head.feed(chunk)
+            conversion.feed(chunk)
             output.send()
-            if relay.is_done:
+            if conversion.is_done:
                 break
-    if chunks.error is not None:
-        relay.abort()
-    else:
-        relay.close()
+    if chunks.error is not None and not head.is_begun:
+        raise chunks.error
+    head.close()
+    stream = conversion.close(is_broken=chunks.error is not None)
     if isinstance(emitter, SSEEmitter):
         emitter.done()
     output.send()
-    _tell("request, ", _request_losses(api, request))
-    _tell("left out, ", [f"{loss.param}: {loss.reason}" for loss in translation.losses])
-    _tell("", [f"{note} ({times:,} times)" if times > 1 else note for note, times in dialect.notes.items()])
+    tell("convert", "request, ", _request_losses(api, request))
+    tell("convert", "left out, ", [f"{loss.param}: {loss.reason}" for loss in conversion.losses])
+    notes = dialect.notes.items()
+    tell("convert", "", [f"{note} ({times:,} times)" if times > 1 else note for note, times in notes])
     return _end(stream, chunks.error)
 
 
 def _end(stream: ResponseStream, error: CommandError | None) -> int:
     """Tell of a failure; return the exit code."""
     if error is not None:
-        _tell("", [f"cut short, {error}"])
+        tell("convert", "", [f"cut short, {error}"])
         return FAILED
     if stream.state is ResponseState.FAILED:
-        _tell("the reply failed, ", [failure_words(stream.response)])
+        tell("convert", "the reply failed, ", [failure_words(stream.response)])
         return FAILED
     return FINE
-
-
-def _tell(prefix: str, lines: Iterable[str]) -> None:
-    if sys.stderr is not None:
-        for line in lines:
-            print(f"penstock convert: {prefix}{one_line(line)}", file=sys.stderr)
 
 
 def _requested_model(request: CreateResponse | None) -> str:
     return request.model if request is not None and isinstance(request.model, str) else ""
 
 
-def _request_losses(api: ChatCompletions, request: CreateResponse | None) -> list[str]:
+def _request_losses(api: UpstreamAPI, request: CreateResponse | None) -> list[str]:
     """Return what of the request the provider cannot have been asked."""
     if request is None or not _requested_model(request):
         return []
@@ -117,44 +114,125 @@ def seeded_id(seed: int) -> Callable[[str], str]:
     return lambda prefix: f"{prefix}_{generator.getrandbits(128):032x}"
 
 
-def look_ahead(chunks: Iterator[bytes], held: list[bytes]) -> str:
-    """Read the beginning of a reply into `held`; return the model it names, empty where it names none.
+class _Conversion:
+    """A reply on its way to the writer, which is made as soon as it is known which model it is of.
 
-    The first event must name the model, so this much has to be there before anything can be said. Raises CommandError
-    where the beginning is that of another API's stream.
+    The first event names the model, so nothing can be said before; and once there is something to say, it is said.
     """
-    decoder = SSEDecoder()
-    try:
-        for data in chunks:
-            held.append(data)
-            for frame in decoder.feed(data):
-                model = _named_model(frame.data)
-                if model is not None:
-                    return model
-    except FramingError:
-        return ""
-    # No frames: perhaps it is one document.
-    return _named_model(b"".join(held)) or ""
+
+    def __init__(self, translation: Translation, writer: Callable[[str], ResponseStream], model: str) -> None:
+        self._translation = translation
+        self._writer = writer
+        self._held: list[Said] = []
+        self._relay: Relay | None = None
+        self._stream: ResponseStream | None = None
+        if model:
+            self._begin(model)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the rest of the reply need not be read."""
+        return self._relay is not None and self._relay.is_done
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What of the reply has no place in Open Responses."""
+        return self._translation.losses
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the reply."""
+        if self._relay is not None:
+            self._relay.feed(data)
+            return
+        self._held += self._translation.feed(data)
+        is_said = any(not isinstance(said, Usage) for said in self._held)
+        if self._translation.model or is_said:
+            self._begin(self._translation.model or _UNKNOWN_MODEL).feed(b"")
+
+    def close(self, *, is_broken: bool) -> ResponseStream:
+        """The reply is over, or broken off: end the stream, and return it."""
+        if self._relay is None and not is_broken:
+            # A whole reply names its model only now.
+            self._held += self._translation.close()
+        relay = self._relay or self._begin(self._translation.model or _UNKNOWN_MODEL)
+        if is_broken:
+            relay.abort()
+        else:
+            relay.close()
+        assert self._stream is not None
+        return self._stream
+
+    def _begin(self, model: str) -> Relay:
+        self._stream = self._writer(model)
+        self._relay = Relay(_Going(self._translation, self._held), self._stream)
+        return self._relay
 
 
-def _named_model(data: bytes) -> str | None:
-    """Return the model a chunk names; empty where it names none and none can follow; None where one may follow."""
-    try:
-        fields = decode_json_object(data)
-    except JSONError:
-        return None
-    kind = fields.get("type")
-    if isinstance(kind, str) and kind.startswith("response."):
-        raise CommandError("the input is an Open Responses stream, not a Chat Completions stream; try: penstock read")
-    if kind == "message_start":
-        raise CommandError("the input is an Anthropic Messages stream, not a Chat Completions stream")
-    if "candidates" in fields:
-        raise CommandError("the input is a Gemini stream, not a Chat Completions stream")
-    model = fields.get("model")
-    if isinstance(model, str) and model:
-        return model
-    # Some begin with a chunk about the prompt that names no model, and has no choices.
-    return "" if fields.get("choices") or "error" in fields else None
+class _Going(Translation):
+    """A translation that goes on after `held`, which it said already."""
+
+    def __init__(self, translation: Translation, held: list[Said]) -> None:
+        super().__init__()
+        self._translation = translation
+        self._held = held
+
+    def feed(self, data: bytes) -> Sequence[Said]:
+        return [*self._released(), *(self._translation.feed(data) if data else ())]
+
+    def close(self) -> Sequence[Said]:
+        return [*self._released(), *self._translation.close()]
+
+    def _released(self) -> list[Said]:
+        held = self._held.copy()
+        self._held.clear()
+        return held
+
+
+class _Head:
+    """The beginning of the input, looked at for signs of another API than the one that was named."""
+
+    def __init__(self, upstream: str) -> None:
+        self.is_begun = False
+        self._upstream = upstream
+        self._decoder: SSEDecoder | None = SSEDecoder()
+        self._document = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; raise CommandError where the first frame is another API's."""
+        self.is_begun = True
+        if self._decoder is None:
+            return
+        self._document += data
+        try:
+            frames = self._decoder.feed(data)
+        except FramingError:
+            frames = []
+            self._decoder = None
+        for frame in frames:
+            if frame.data:
+                self._decoder = None
+                self._check(frame.data)
+                break
+        if len(self._document) > _MOST_HEAD:
+            self._decoder = None
+
+    def close(self) -> None:
+        """The input is over; raise CommandError where it is a document, and another API's."""
+        if self._decoder is not None:
+            self._check(bytes(self._document))
+
+    def _check(self, data: bytes) -> None:
+        try:
+            fields = read_json(data)
+        except ValueError:
+            return
+        if is_array(fields) and fields:
+            fields = fields[0]
+        kind = kind_of(fields) if is_object(fields) else None
+        if kind is None or kind.upstream == self._upstream:
+            return
+        expected = next(other.words for other in KINDS if other.upstream == self._upstream)
+        raise CommandError(f"the input is {kind.words} stream, not {expected} stream; try --from {kind.upstream}")
 
 
 class _Chunks(Iterator[bytes]):
@@ -173,24 +251,3 @@ class _Chunks(Iterator[bytes]):
         except CommandError as error:
             self.error = error
             raise StopIteration from None
-
-
-class _Output:
-    """Standard output, as bytes. What is ready together leaves together."""
-
-    def __init__(self) -> None:
-        if sys.stdout is None:
-            raise CommandError("standard output is closed")
-        self._stream = sys.stdout.buffer
-        self._ready: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Keep `data` until `send`."""
-        self._ready.append(data)
-
-    def send(self) -> None:
-        """Hand on what is ready."""
-        if self._ready:
-            ready, self._ready = self._ready, []
-            self._stream.write(b"".join(ready))
-            self._stream.flush()

@@ -6,6 +6,7 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NoReturn
 
+from penstock.cli.ask_arguments import ASK_COMMAND
 from penstock.cli.errors import USAGE
 from penstock.cli.lint_arguments import LINT_COMMANDS
 from penstock.cli.serve_arguments import SERVE_COMMAND
@@ -14,7 +15,7 @@ __all__ = ["DIALECTS", "UPSTREAMS", "build_parser"]
 
 # The names stand here, and not only where they are defined, so that `--help` need not import all that; a test compares.
 DIALECTS: Final = ("openresponses", "openai", "vtcode")
-UPSTREAMS: Final = ("chat-completions",)
+UPSTREAMS: Final = ("anthropic", "chat-completions", "gemini", "responses")
 
 _OVERVIEW: Final = """\
 Streams of Open Responses (https://www.openresponses.org): reads anybody's, and
@@ -27,6 +28,7 @@ examples:
   penstock read recording.sse
   curl -sN URL | penstock read -
   penstock convert --from chat-completions chat.sse > responses.sse
+  penstock ask --upstream ollama --model qwen3 "Why is the sky blue?"
 
 exit codes:
   0  all went well
@@ -63,7 +65,7 @@ _CONVERT_EPILOG: Final = """\
 examples:
   penstock convert --from chat-completions chat.sse > responses.sse
   curl -sN URL | penstock convert --from chat-completions | penstock read
-  penstock convert --from chat-completions --seed 1 --to jsonl chat.sse
+  penstock convert --from anthropic --seed 1 --to jsonl messages.sse
 
 What could not be said in the new form is told on standard error, a line each.
 The exit code is 1 where the reply failed or was cut short.
@@ -103,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("read", "show a stream", _READ, _READ_EPILOG, _add_read),
         ("convert", "make an Open Responses stream of another API's", _CONVERT, _CONVERT_EPILOG, _add_convert),
         *LINT_COMMANDS,
+        ASK_COMMAND,
         SERVE_COMMAND,
         ("demo", "watch it work", _DEMO, _DEMO_EPILOG, _add_demo),
     ):

@@ -15,6 +15,7 @@ from penstock.cli.auto import reading_dialect
 from penstock.cli.describe import count
 from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.escape import escaped_json, one_line
+from penstock.cli.kinds import kind_of
 from penstock.cli.lines import LineCounter
 from penstock.cli.screen import Progress, Screen, open_screen, standard_output
 from penstock.cli.show import ResponseView
@@ -79,11 +80,10 @@ class _Reading:
             yield event
 
     def _check_kind(self, event: ResponseStreamEvent) -> None:
-        kind = _other_kind(event)
-        if kind:
-            words, upstream = kind
-            hint = f"try: penstock convert --from {upstream}"
-            raise CommandError(f"{self._source.name}: {words} stream, not an Open Responses stream; {hint}")
+        kind = kind_of(event.fields) if isinstance(event, ExtensionEvent) else None
+        if kind is not None and kind.upstream != "responses":
+            hint = f"try: penstock convert --from {kind.upstream}"
+            raise CommandError(f"{self._source.name}: {kind.words} stream, not an Open Responses stream; {hint}")
 
     def _check(self) -> None:
         """Judge the input when all of it was read."""
@@ -96,23 +96,6 @@ class _Reading:
         damages = self.turns[0].damages
         what = one_line(damages[0].words(), 160) if damages else "empty, there is no stream"
         raise CommandError(f"{self._source.name}: {what}")
-
-
-def _other_kind(event: ResponseStreamEvent) -> tuple[str, str] | None:
-    """Return what a stream is that begins with `event`, if it is one of those that are easily mistaken for ours.
-
-    In words, and as the adapter that reads it.
-    """
-    if not isinstance(event, ExtensionEvent):
-        return None
-    fields = event.fields
-    if str(fields.get("object")).startswith("chat.completion") or "choices" in fields:
-        return "a Chat Completions", "chat-completions"
-    if fields.get("type") == "message_start":
-        return "an Anthropic Messages", "anthropic"
-    if "candidates" in fields:
-        return "a Gemini", "gemini"
-    return None
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from penstock.stream.output import Output
 from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import Translation
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "say"]
 
 _CUT_SHORT = ErrorPayload(
     type="server_error",
@@ -60,17 +60,23 @@ class Relay:
         self.close()
 
     def _say(self, outputs: Sequence[Output]) -> None:
-        writer = self._writer
-        if not writer.is_started:
-            writer.start()
-        for output in outputs:
-            if self.is_done:
-                return
-            try:
-                writer.send(output)
-            except StreamStateError as error:
-                # The upstream said what no stream can tell; the stream still ends as one should.
-                self.abort(_untold(error))
+        if not self._writer.is_started:
+            self._writer.start()
+        say(outputs, self._writer)
+
+
+def say(outputs: Sequence[Output], writer: ResponseWriter) -> None:
+    """Tell `writer`, which is started, what a model said, up to where the response ends.
+
+    What no stream can tell ends the response as failed; it never raises for what a model said.
+    """
+    for output in outputs:
+        if writer.state.is_terminal:
+            return
+        try:
+            writer.send(output)
+        except StreamStateError as error:
+            writer.fail(_untold(error))
 
 
 def _untold(error: StreamStateError) -> ErrorPayload:

@@ -8,29 +8,31 @@ one place, for whoever proxies it and for whoever repairs recordings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
 
-from penstock.spec.events import ResponseStreamEvent
-from penstock.spec.items import ItemReferenceParam
+from penstock.spec.events import ResponseEvent, ResponseStreamEvent
 from penstock.spec.request import CreateResponse
-from penstock.spec.response import ErrorPayload
-from penstock.stream.output import Failure, FunctionCall, Output
-from penstock.upstream.base import Translation, UnsupportedParameter, UpstreamAPI, UpstreamRequest
+from penstock.stream.output import Arguments, Failure, Output, Reasoning, ReasoningSummary, Refusal, Text
+from penstock.upstream.base import Loss, Translation, UpstreamAPI, UpstreamRequest
+from penstock.upstream.faults import provider_error
+from penstock.upstream.responses.alike import DELTA_EVENTS, Alike
 from penstock.upstream.responses.mender import Mended, Mender
+from penstock.upstream.responses.request import translate
 from penstock.upstream.responses.said import Said
-from penstock.wire.codec import EventCodec, decode_json_object, encode_plain, to_plain
+from penstock.wire.codec import EventCodec, decode_json_object
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.errors import FramingError, JSONError
 from penstock.wire.formats import Format, detect_format
-from penstock.wire.load import load
-from penstock.wire.sse import Frame, SSEDecoder
+from penstock.wire.sse import Frame, Run, SSEDecoder
 
 __all__ = ["Responses", "ResponsesTranslation"]
 
 _NOT_EXACT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MAX_TRIES: Final = 3
+"""How often in one run of frames all that follow are taken to be alike: each try that fails has read them in vain."""
 _STATUSES: Final = ("completed", "failed", "incomplete")
 
 
@@ -41,22 +43,12 @@ class Responses(UpstreamAPI):
     endpoint = "/responses"
 
     def request(self, request: CreateResponse, *, stream: bool = True) -> UpstreamRequest:
-        """Return `request` as the body of `POST /responses`: as it is, with `stream` set.
+        """Return `request` as the body of `POST /responses`, nearly as it is (`penstock.upstream.responses.request`).
 
         Raises UnsupportedParameter for what only our own store can resolve, and must have resolved before:
         `previous_response_id`, item references, `background`.
         """
-        for param in ("previous_response_id", "background"):
-            if getattr(request, param):
-                raise UnsupportedParameter(
-                    param, "the upstream does not know our responses; it must be resolved before"
-                )
-        if isinstance(request.input, list):
-            for index, item in enumerate(request.input):
-                if isinstance(item, ItemReferenceParam):
-                    raise UnsupportedParameter(f"input[{index}]", "the upstream does not know our items")
-        body = cast("dict[str, Any]", to_plain(request))
-        return UpstreamRequest(body={**body, "stream": stream}, losses=[])
+        return translate(request, stream=stream)
 
     def stream(self, request: CreateResponse | None = None) -> ResponsesTranslation:
         """Return a fresh translation of a streamed reply."""
@@ -77,7 +69,9 @@ class ResponsesTranslation(Translation):
         self._made_up: set[str] = set()
         # Nothing of the time, and no id but a call's, is said; what is made up here is made up again by the writer.
         self._mender = Mender(ids=self._make_up, clock=lambda: 0.0, request=request)
-        self._said = Said(self._mender.item)
+        self._said = Said(self._mender.item, made_up=self._made_up, lose=self._lose)
+        self._alike: Alike | None = None
+        self._again: Callable[[str], Output] = Text
         self._decoder = SSEDecoder()
         self._format: Format | None = None
         self._head = bytearray()
@@ -118,13 +112,14 @@ class ResponsesTranslation(Translation):
             return out
 
     def _say(self, events: Iterable[ResponseStreamEvent]) -> list[Output]:
-        return [self._as_told(output) for output in self._said.read(events)]
+        if self.model is None:
+            events = [*events]
+            named = (event.response.model for event in events if isinstance(event, ResponseEvent))
+            self.model = next(filter(None, named), None)
+        return self._said.read(events)
 
-    def _as_told(self, output: Output) -> Output:
-        """Return a call as the upstream told it: the writer makes up its id, where it has none."""
-        if isinstance(output, FunctionCall) and output.call_id in self._made_up:
-            return FunctionCall(output.name, output.arguments, None, output.key)
-        return output
+    def _lose(self, param: str, reason: str) -> None:
+        self.losses.append(Loss(param, reason))
 
     def _feed(self, data: bytes, *, final: bool) -> list[Output]:
         if self._format is None:
@@ -140,24 +135,60 @@ class ResponsesTranslation(Translation):
                 raise FramingError(f"a document of more than {MAX_FRAME_BYTES} bytes")
             return self._document(bytes(self._head)) if final else []
         out: list[Output] = []
-        frames = self._decoder.feed(data)
-        for frame in [*frames, *(self._decoder.flush() if final and self._decoder.error is None else [])]:
-            out += self._frame(frame)
+        for found in self._decoder.feed_runs(data):
+            self._frame(found, out) if isinstance(found, Frame) else self._run(found, out)
+        if final and self._decoder.error is None:
+            for frame in self._decoder.flush():
+                self._frame(frame, out)
         return out
 
-    def _frame(self, frame: Frame) -> list[Output]:
+    def _run(self, run: Run, out: list[Output]) -> None:
+        """Take frames of one name. Where deltas are alike, the rest of them are read at once."""
+        tried: Alike | None = None
+        tries = MAX_TRIES
+        for at, frame in enumerate(run.frames()):
+            if tries and self._alike is not None and self._alike is not tried and run.event == self._alike.name:
+                tried, tries = self._alike, tries - 1
+                if self._passes(run.bodies[at:], out):
+                    return
+            self._frame(frame, out)
+
+    def _passes(self, bodies: Sequence[bytes], out: list[Output]) -> bool:
+        """Whether the data of frames is nothing but deltas like the last one; then they were taken."""
+        alike = self._alike
+        number = None if alike is None else self._mender.due(alike.event)
+        deltas = None if alike is None or number is None else alike.read(bodies, number)
+        if deltas is None:
+            return False
+        self._mender.pass_deltas(deltas)
+        again = self._again
+        out += [again(delta.delta) for delta in deltas]
+        return True
+
+    def _frame(self, frame: Frame, out: list[Output]) -> None:
         if frame.is_done:
-            return self._say(self._mender.end())
+            out += self._say(self._mender.end())
+            return
         try:
-            return self._say(self._mender.feed_exact(EventCodec.exact(frame.data)))
+            event = EventCodec.exact(frame.data)
         except _NOT_EXACT:
-            pass
+            self._inexact(frame, out)
+            return
+        events = self._mender.feed_exact(event)
+        said = self._say(events)
+        out += said
+        if isinstance(event, DELTA_EVENTS) and len(said) == 1 and len(events) == 1 and events[0] is event:
+            again = _again(said[0])
+            if again is not None:
+                self._alike, self._again = Alike(event, frame.data), again
+
+    def _inexact(self, frame: Frame, out: list[Output]) -> None:
         try:
             raw = decode_json_object(frame.data)
         except JSONError as error:
             self._mender.note("OR106", f"a frame was left out: {error.message}")
-            return []
-        return self._say(self._mender.feed(raw, frame.event))
+            return
+        out += self._say(self._mender.feed(raw, frame.event))
 
     def _document(self, data: bytes) -> list[Output]:
         """Take a whole reply: it is read as its terminal event; anything else is an error."""
@@ -172,15 +203,15 @@ class ResponsesTranslation(Translation):
             event: Mapping[str, Any] = {"type": name, "sequence_number": 0, "response": fields}
             return self._say([*self._mender.feed(event), *self._mender.end()])
         self._is_over = True
-        return [Failure(_error_of(fields))]
+        return [Failure(provider_error(fields.get("error", fields)))]
 
 
-def _error_of(fields: Mapping[str, Any]) -> ErrorPayload:
-    """Return the error in the body of a reply, `{"error": {...}}` or whatever it is."""
-    error = fields.get("error", fields)
-    if isinstance(error, dict) and "message" in error:
-        # Every field of an error has a zero value, so a tolerant reading refuses none.
-        payload = load(ErrorPayload, cast("dict[str, Any]", error), tolerant=True)
-        return replace(payload, type=payload.type or "server_error")
-    message = error if isinstance(error, str) else encode_plain(dict(fields)).decode()[:200]
-    return ErrorPayload(type="server_error", code="upstream_error", message=message, param=None)
+def _again(said: Output) -> Callable[[str], Output] | None:
+    """Return how the next delta is said that is like one which was said so; None where it may be said otherwise."""
+    match said:
+        case Text(logprobs=None) | Refusal() | Reasoning() | ReasoningSummary():
+            return type(said)
+        case Arguments():
+            return partial(Arguments, call=said.call)
+        case _:
+            return None

@@ -1,0 +1,62 @@
+"""The arguments of `penstock ask`, and its help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["APIS", "ASK_COMMAND", "ASK_DIALECTS", "EFFORTS"]
+
+# As in the parser, names stand here so that `--help` imports nothing; a test compares.
+APIS: Final = ("anthropic", "chat-completions", "demo", "gemini", "responses")
+ASK_DIALECTS: Final = ("openresponses", "openai", "vtcode")
+EFFORTS: Final = ("none", "low", "medium", "high", "xhigh")
+
+_ASK: Final = """\
+Ask a model one question, and show the answer while it comes: reasoning, text
+and calls. Without an upstream the built-in demo answers, which is no model.
+"""
+
+_ASK_EPILOG: Final = """\
+examples:
+  penstock ask "count to 5 slowly"
+  penstock ask --upstream ollama --model qwen3 "Why is the sky blue?"
+  penstock ask --upstream http://localhost:8000/v1 --model m --raw Hello
+  penstock ask --api anthropic --model claude-sonnet-4-5 - < question.txt
+
+The key for the provider is read from the environment: from the variable that
+--key-env names, or from the provider's usual one (OPENAI_API_KEY ...); to an
+address of your own none is sent unless you name one. Ctrl-C stops the model.
+The exit code is 1 where the answer failed.
+"""
+
+
+def _add_ask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", metavar="PROMPT", nargs="+", help="the question; - reads it from standard input")
+    model = parser.add_argument_group("the model")
+    model.add_argument("--upstream", metavar="URL", help="address of the provider's API, or its name: openai, ollama")
+    model.add_argument(
+        "--api",
+        choices=APIS,
+        help="what the provider speaks (default: what it is known for, or chat-completions; demo without --upstream)",
+    )
+    model.add_argument("--model", metavar="NAME", help="the model to ask")
+    model.add_argument("--key-env", metavar="NAME", help="environment variable that holds the key for the provider")
+    question = parser.add_argument_group("the question")
+    question.add_argument("--instructions", metavar="TEXT", help="what the model is told first")
+    question.add_argument("--effort", choices=EFFORTS, help="how much it should reason, where it can")
+    answer = parser.add_argument_group("the answer").add_mutually_exclusive_group()
+    answer.add_argument("--raw", action="store_true", help="write the events, as server-sent events")
+    answer.add_argument("--json", action="store_true", help="write the response at the end, as one JSON document")
+    parser.add_argument("--dialect", choices=ASK_DIALECTS, help="whose readers --raw is for (default: openresponses)")
+
+
+ASK_COMMAND: Final[tuple[str, str, str, str, Callable[[argparse.ArgumentParser], None]]] = (
+    "ask",
+    "ask a model one question",
+    _ASK,
+    _ASK_EPILOG,
+    _add_ask,
+)
+"""Name, summary, description, epilog of the command, and what adds its arguments."""
