@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+
 import pytest
 from msgspec.structs import replace
 
@@ -11,8 +14,9 @@ from penstock.spec.response import Response
 from penstock.store import writing
 from penstock.store.base import LEASE_SECONDS
 from penstock.store.coding import ABANDONED, as_abandoned
+from penstock.store.errors import UnknownResponseError
 from penstock.store.sql import SQLStore
-from penstock.store.tables import processes
+from penstock.store.tables import input_items, output_items, processes, responses
 from tests.store.stored import ME, Clock, asked, begun, ended, put, rows, store
 from tests.stream.samples import CALL, MESSAGE
 
@@ -134,3 +138,31 @@ async def test_two_processes_see_and_continue_what_the_other_stored(shared_url: 
         chain = await other.conversation("r3", owner=ME)
         assert chain is not None
         assert [stored.response.id for stored in chain] == ["r1", "r2", "r3"]
+
+
+async def test_whatever_several_do_at_once_all_is_kept_or_refused_and_nothing_is_left_behind(shared_url: str) -> None:
+    dice = random.Random(5)
+    async with store(shared_url) as one, store(shared_url) as two, store(shared_url) as three:
+        stores = [one, two, three]
+        names = ["root"]
+        await put(one, "root")
+
+        async def add(it: SQLStore, name: str, previous: str) -> None:
+            try:
+                await put(it, name, previous=previous)
+            except UnknownResponseError:
+                return
+            chain = await it.conversation(name, owner=ME)
+            assert chain is None or [stored.response.id for stored in chain][-2:] == [previous, name]
+
+        for turn in range(25):
+            fresh = [f"r{turn}_{n}" for n in range(12)]
+            adding = [add(dice.choice(stores), name, dice.choice(names)) for name in fresh]
+            deleting = [dice.choice(stores).delete(dice.choice(names), owner=ME) for _ in range(12)]
+            work = [*adding, *deleting]
+            dice.shuffle(work)
+            await asyncio.gather(*work)
+            names += fresh
+        dice.shuffle(names)
+        await asyncio.gather(*(dice.choice(stores).delete(name, owner=ME) for name in names))
+        assert [await rows(one, table) for table in (responses, input_items, output_items)] == [0, 0, 0]
