@@ -306,14 +306,28 @@ TEXT_BLOCK = {"type": "document", "source": {"type": "text", "media_type": "text
             {"extra": Extra({"file_id": "file_1"})},
             {"type": "document", "source": {"type": "file", "file_id": "file_1"}},
         ),
-        (
-            {"file_data": "AA==", "filename": "a.jpg"},
-            {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AA=="}},
-        ),
     ],
 )
 def test_files(fields: JsonObject, expected: JsonObject) -> None:
     assert content(user(c.InputFileContentParam(**fields))) == [expected]
+
+
+def test_what_of_a_file_has_no_place_is_reported() -> None:
+    both = c.InputFileContentParam(file_data=PDF, file_url="https://x", extra=Extra({"file_id": "file_1"}))
+    named = c.InputFileContentParam(file_data="AA==", filename="a.jpg")
+    image = c.InputImageContentParam(image_url="https://x", extra=Extra({"file_id": "file_1"}))
+    odd = c.InputTextContentParam(text="a", extra=Extra({"file_id": "file_1"}))
+    assert lost(of(user(both, named, image, odd))) == [
+        "input[0].content[0].file_url",
+        "input[0].content[0].file_id",
+        "input[0].content[1].filename",
+        "input[0].content[2].file_id",
+        "input[0].content[3].file_id",
+    ]
+    [made] = Anthropic().request(of(user(named))).body["messages"]
+    assert made["content"] == [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AA=="}}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -494,11 +508,12 @@ def test_citations_of_others_and_in_messages_of_others_are_lost() -> None:
     foreign = c.UrlCitationParam(url="http://x", title="X", start_index=0, end_index=1)
     acme = c.ExtensionAnnotation(fields=Extra({"type": "acme:note"}))
     mine = c.ExtensionAnnotation(fields=Extra({"type": "anthropic:page_location"}))
-    request = of(assistant(output("a", foreign), output("b", acme, mine)), user(output("c", mine)))
+    request = of(assistant(output("a", foreign), output("b", acme, mine), output("", mine)), user(output("c", mine)))
     made = Anthropic().request(request)
     assert [loss.param for loss in made.losses] == [
         "input[0].content[0].annotations",
         "input[0].content[1].annotations",
+        "input[0].content[2].annotations",
         "input[1].content[0].annotations",
     ]
     assert made.body["messages"][0]["content"] == [block("a"), {**block("b"), "citations": [{"type": "page_location"}]}]

@@ -383,6 +383,11 @@ def test_arguments_in_one_piece() -> None:
     assert said_in(*events) == [FunctionCall("f", call_id="x"), Arguments('{"a":1}', "x")]
 
 
+def test_arguments_in_pieces_hold_over_those_there_were_from_the_beginning() -> None:
+    events = [begin(0, "tool_use", id="x", name="f", input={"a": 1}), *tool(0, '{"b":2}')[1:]]
+    assert said_in(*events) == [FunctionCall("f", call_id="x"), Arguments('{"b":2}', "x")]
+
+
 def test_ids_that_cannot_be_sent_back_are_none() -> None:
     long = "x" * 65
     events = [

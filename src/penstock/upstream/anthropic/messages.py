@@ -89,10 +89,10 @@ class Messages:
         for key in value.extra:
             self._lose(f"{path}.{key}", "the specification has no such parameter")
 
-    def _extras(self, value: SpecObject, path: str) -> JsonObject:
-        """Return what of the fields beyond the specification is Anthropic's own, and report the others."""
+    def _extras(self, value: SpecObject, path: str, known: str = "") -> JsonObject:
+        """Return what of the fields beyond the specification is Anthropic's own, and report the others but `known`."""
         for key in value.extra:
-            if not key.startswith(SLUG) and key != FILE_ID:
+            if not key.startswith(SLUG) and key != known:
                 self._lose(f"{path}.{key}", "the specification has no such parameter")
         return native_fields(value.extra)
 
@@ -137,7 +137,7 @@ class Messages:
             self._lose(path, "Anthropic does not tell refusals from other text")
             return _text(part.refusal) if part.refusal else None
         if isinstance(part, InputTextContentParam | OutputTextContentParam):
-            block = {**_text(part.text), **self._extras(part, path)}
+            block = {**self._extras(part, path), **_text(part.text)}
             if isinstance(part, OutputTextContentParam):
                 self._cited(part, block, path, role)
             return block if part.text else None
@@ -155,9 +155,11 @@ class Messages:
         if not part.annotations:
             return
         found, whole = citations(part.annotations)
-        if found and role == "assistant":
+        if role != "assistant" or not part.text:
+            found, whole = [], False
+        if found:
             block["citations"] = found
-        if not whole or role != "assistant":
+        if not whole:
             self._lose(f"{path}.annotations", "Anthropic takes back only its own citations, of the model's own text")
 
     def _media(self, part: MessageContentParam | ToolOutputContentParam, path: str, where: str) -> JsonObject:
@@ -165,13 +167,22 @@ class Messages:
         if isinstance(part, InputImageContentParam):
             if part.detail and part.detail != "auto":
                 self._lose(f"{path}.detail", "Anthropic decides itself how closely it looks at an image")
-            return {**image_block(part, path), **self._extras(part, path)}
+            return self._with_extras(image_block(part, path), part, path)
         if isinstance(part, InputFileContentParam):
-            return {**file_block(part, path), **self._extras(part, path)}
+            block = file_block(part, path)
+            if part.file_data and part.file_url:
+                self._lose(f"{path}.file_url", "the file is sent by its data")
+            if part.filename and "title" not in block:
+                self._lose(f"{path}.filename", "Anthropic's images have no names")
+            return self._with_extras(block, part, path)
         native = native_object(part) if isinstance(part, UnknownObject) else None
         if native is None:
             raise UnsupportedParameter(f"{path}.type", f"{where} cannot hold {type_of(part)!r}")
         return native
+
+    def _with_extras(self, block: JsonObject, part: SpecObject, path: str) -> JsonObject:
+        by_id = block["source"]["type"] == "file"
+        return {**self._extras(part, path, FILE_ID if by_id else ""), **block}
 
     # --------------------------------------------------------------------------------------- what the model had done
 
