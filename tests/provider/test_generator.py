@@ -5,8 +5,8 @@ import contextvars
 import functools
 import logging
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -18,16 +18,18 @@ from penstock.provider.generator import GeneratorProvider
 from penstock.stream.output import Failure, Output
 from penstock.upstream.base import UnsupportedParameter
 
+Anything: TypeAlias = Any
+"""What a user may hand in by mistake."""
 REQUEST = CreateResponse(model="m", input="Hi")
 PATIENCE = 30.0
 """How long, in seconds, only a failing test ever waits."""
 
 
-def answer(model: Any) -> Answer:
+def answer(model: Anything) -> Answer:
     return GeneratorProvider(model).answer(REQUEST)
 
 
-def said(model: Any) -> list[Output]:
+def said(model: Anything) -> list[Output]:
     async def listen() -> list[Output]:
         return [output async for batch in answer(model).batches() for output in batch]
 
@@ -54,6 +56,14 @@ async def a_list(request: CreateResponse) -> list[Output]:
     return [f"{request.input} ", Text("there")]
 
 
+def returning_agen(request: CreateResponse) -> AsyncIterator[Output]:
+    return agen(request)
+
+
+def returning_a_coroutine(request: CreateResponse) -> Awaitable[list[Output]]:
+    return a_list(request)
+
+
 class AsyncObject:
     async def __call__(self, request: CreateResponse) -> AsyncGenerator[Output, None]:
         async for output in agen(request):
@@ -72,8 +82,8 @@ MODELS: dict[str, Callable[[CreateResponse], Any]] = {
     "an async generator": agen,
     "a generator": gen,
     "an async function that returns a list": a_list,
-    "a function that returns an async generator": lambda request: agen(request),
-    "a function that returns a coroutine": lambda request: a_list(request),
+    "a function that returns an async generator": returning_agen,
+    "a function that returns a coroutine": returning_a_coroutine,
     "a function that returns an iterator": lambda request: map(Text, ["Hi ", "there"]),
     "an object that is called like an async generator": AsyncObject(),
     "an object that is called like a generator": SyncObject(),
@@ -119,7 +129,7 @@ def broken_sync(request: CreateResponse) -> Generator[Output, None, None]:
 
 
 @pytest.mark.parametrize("model", [broken_async, broken_sync])
-def test_an_exception_is_a_failure_that_tells_nobody_why(model: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_is_a_failure_that_tells_nobody_why(model: Anything, caplog: pytest.LogCaptureFixture) -> None:
     outputs = said(model)
     assert outputs[0] == "a"
     error = failure(outputs).error
@@ -148,7 +158,8 @@ def test_a_model_that_cancels_itself_has_failed() -> None:
 
 def test_a_model_may_refuse_a_parameter_before_it_says_anything() -> None:
     async def refusing(request: CreateResponse) -> AsyncIterator[Output]:
-        raise UnsupportedParameter("temperature", "no")
+        if request:
+            raise UnsupportedParameter("temperature", "no")
         yield ""
 
     async def late(request: CreateResponse) -> AsyncIterator[Output]:
@@ -174,7 +185,7 @@ def test_a_model_may_refuse_a_parameter_before_it_says_anything() -> None:
         ("the model returned an object of type int; ", 5),
     ],
 )
-def test_what_is_no_output_is_named(words: str, wrong: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_no_output_is_named(words: str, wrong: Anything, caplog: pytest.LogCaptureFixture) -> None:
     outputs = said(lambda request: wrong)
     error = failure(outputs).error
     assert error.code == "invalid_output"
@@ -191,7 +202,7 @@ def test_what_is_no_output_is_named(words: str, wrong: Any, caplog: pytest.LogCa
         ("expected a function, and not what it returns, that takes the request, got .* generator", gen(REQUEST)),
     ],
 )
-def test_a_model_that_cannot_be_called_is_refused_at_once(words: str, wrong: Any) -> None:
+def test_a_model_that_cannot_be_called_is_refused_at_once(words: str, wrong: Anything) -> None:
     with pytest.raises(TypeError, match=words):
         GeneratorProvider(wrong)
 

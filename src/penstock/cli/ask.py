@@ -35,7 +35,6 @@ from penstock.stream.output import Output as Said
 from penstock.stream.states import ResponseState
 from penstock.transport import SSEEmitter
 from penstock.upstream.base import UnsupportedParameter
-from penstock.upstream.demo import MODEL
 from penstock.upstream.registry import upstream_by_name
 from penstock.upstream.relay import say
 from penstock.wire.codec import encode_object
@@ -73,7 +72,7 @@ async def _ask(provider: Provider, arguments: argparse.Namespace, prompt: str) -
         raise CommandError(str(error)) from error
     finally:
         await provider.aclose()
-    tell("ask", "request, ", [f"{loss.param}: {loss.reason}" for loss in answer.losses])
+    tell("ask", "left out, ", [f"{loss.param}: {loss.reason}" for loss in answer.losses])
     is_failed = stream.state is ResponseState.FAILED
     if is_failed and (arguments.raw or arguments.json):
         tell("ask", "failed, ", [failure_words(stream.response)])
@@ -130,7 +129,7 @@ def _network(address: Address, key_env: str | None) -> Provider:
 
 
 async def _request(provider: Provider, arguments: argparse.Namespace, prompt: str) -> CreateResponse:
-    model = arguments.model or (MODEL if isinstance(provider, DemoProvider) else await _only_model(provider))
+    model = arguments.model or provider.default_model or await _only_model(provider)
     request = CreateResponse(model=model, input=prompt, stream=True, store=False)
     if arguments.instructions is not None:
         request = msgspec.structs.replace(request, instructions=arguments.instructions)
