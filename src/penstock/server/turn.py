@@ -209,18 +209,20 @@ class Turn:
         self._write(self._guard.allow(batch))
 
     def _write(self, outputs: Sequence[Output]) -> None:
+        if self.is_over:
+            return
         send = self.writer.send
         for output in outputs:
-            if self.is_over:
-                return
-            if isinstance(output, Failure):
-                self.error = output.error
             try:
                 send(output)
             except StreamStateError as error:
                 _log.warning("what the provider said could not be told: %s", error)
                 message = f"The model's reply could not be told: {error}"
                 self._end_as(failure(message, code="upstream_invalid_output"))
+                return
+            if isinstance(output, Failure):
+                self.error = output.error
+                return
 
     def _lose(self, param: str, reason: str) -> None:
         loss = {"param": param, "reason": reason}
