@@ -545,6 +545,9 @@ def test_every_kind_of_evidence() -> None:
 def test_a_segment_is_found_by_its_words_where_its_place_is_wrong() -> None:
     metadata = grounded(support({"startIndex": 40, "endIndex": 44, "text": "rest"}, 0))
     assert notes(stream(text("the rest of it"), chunk(groundingMetadata=metadata))) == [cited(4, 8)]
+    by_part = grounded(support({"partIndex": 1, "startIndex": 4, "endIndex": 8, "text": "rest"}, 0))
+    twice = stream(text("Of rest: "), text("the rest of it"), chunk(groundingMetadata=by_part))
+    assert notes(twice) == [cited(13, 17)]
 
 
 @pytest.mark.parametrize("segment", [{"endIndex": 9}, {"startIndex": 2, "endIndex": 2}, {"endIndex": 3, "text": "xyz"}])

@@ -152,7 +152,9 @@ class _Message:
         if claim.text:
             sought = claim.text.encode()
             if self._data[start:end] != sought:
-                start = self._data.find(sought)
+                # Where a position counts from a later part of the text, the words come after it.
+                found = self._data.find(sought, start)
+                start = found if found >= 0 else self._data.rfind(sought)
                 end = start + len(sought)
                 if start < 0:
                     return None

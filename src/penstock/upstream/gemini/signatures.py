@@ -83,7 +83,7 @@ class Signatures:
                 if index is None or not isinstance(call, FunctionCallItemParam) or call.name != signature.name:
                     return False
                 self.of_call[index] = signature.signature
-            case "next_text" | "last_text":
+            case _:
                 index = _beside(items, number, 1 if signature.part == "next_text" else -1)
                 message = items[index] if index is not None else None
                 if index is None or not isinstance(message, MessageItemParam) or message.role != "assistant":
