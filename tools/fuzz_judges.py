@@ -30,7 +30,7 @@ from penstock.upstream.responses import Responses
 from penstock.wire.codec import decode_json_object, decode_object
 from penstock.wire.dialects import dialect_names
 from penstock.wire.errors import WireError
-from penstock.wire.sse import SSEDecoder
+from penstock.wire.sse import Frame, SSEDecoder
 from tools.fuzz_inputs import cuts
 from tools.fuzz_targets import check, dice_for, expect, expect_valid, lines_run, said, same, tolerantly
 
@@ -116,9 +116,10 @@ def every_road_leads_to_the_same_verdict(data: bytes) -> None:
     profile = Profile(dialect=dice.choice(dialect_names()), transport="sse", resumed=dice.random() < 0.2)
     request = dice.choice(_REQUESTS)
     decoder = SSEDecoder(all_blocks=True)
-    frames = decoder.feed(data)
+    frames: list[Frame] = []
     with contextlib.suppress(WireError):
-        frames = [*frames, *decoder.flush()]
+        frames += decoder.feed(data)
+        frames += decoder.flush()
     verdicts: list[list[Finding]] = []
     for shortcuts in (True, False):
         linter = EventLinter(profile=profile, request=request, shortcuts=shortcuts)

@@ -7,11 +7,12 @@ import re
 
 import pytest
 
-from penstock.lint.examples import Example, change, repeat
+from penstock.lint.examples import Example, base_events, change, repeat
 from penstock.lint.linter import Linter
 from penstock.lint.record import Judgement, Located, Recorder
 from penstock.wire.codec import load_event
 from tests.lint.faulty import GOOD, THREE
+from tests.lint.repairing import sse
 
 EVENTS = THREE.events()
 TYPES = ["response.output_text.delta", "response.output_text.delta", "response.completed"]
@@ -192,3 +193,14 @@ def test_a_document_that_is_no_array_is_shown_whole() -> None:
     located = judge(b'{\n "object": "chat.completion.chunk"\n}\n').findings[0]
     assert (located.event_type, located.line) == ("", 1)
     assert located.excerpt is not None
+
+
+def test_a_verdict_on_bytes_that_are_no_framing_at_last_tells_of_related_events() -> None:
+    events = base_events("text")
+    events[4]["item_id"] = "msg_other"
+    data = sse(events).removesuffix(b"data: [DONE]\n\n") + b"event: \xff"
+    recorder = Recorder(Linter(), "reply.sse")
+    recorder.feed(data)
+    judgement = recorder.finish()
+    assert [located.finding.code for located in judgement.findings] == ["OR404", "OR110"]
+    assert judgement.findings[0].related_type == "response.output_item.added"

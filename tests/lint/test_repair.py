@@ -276,6 +276,55 @@ def test_a_done_event_that_is_about_nothing_is_told_what_was_streamed(name: str,
     assert [(mend.code, mend.event) for mend in mends] == [("OR202" if value is None else "OR201", at)]
 
 
+def test_content_for_a_finished_item_of_a_stranger_goes_to_another_of_its_kind() -> None:
+    item = {"type": "acme:note", "id": "note_1", "status": "completed"}
+    events = base_events("empty")
+    events[2:2] = [
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "status": "in_progress"}},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {
+            "type": "response.reasoning_summary_text.delta",
+            "output_index": 0,
+            "item_id": "note_1",
+            "summary_index": 0,
+            "delta": "Late.",
+        },
+    ]
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    after, _ = mend(events)
+    assert [event["item"]["type"] for event in of(after, ADDED)] == ["acme:note"] * 2
+    (delta,) = of(after, "response.reasoning_summary_text.delta")
+    assert (delta["output_index"], delta["delta"]) == (1, "Late.")
+
+
+def test_of_a_stream_that_is_cut_short_what_waits_is_closed_before_what_is_done() -> None:
+    item = {"type": "acme:note", "status": "completed"}
+    place = {"output_index": 2, "item_id": "note_2", "content_index": 0}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
+    events: list[Event] = [
+        base_events("empty")[0],
+        {"type": "response.output_item.added", "output_index": 0, "item": message},
+    ]
+    for index in (1, 2):
+        begun = {**item, "id": f"note_{index}", "status": "in_progress"}
+        events.append({"type": "response.output_item.added", "output_index": index, "item": begun})
+        done = {**item, "id": f"note_{index}"}
+        events.append({"type": "response.output_item.done", "output_index": index, "item": done})
+    events.append({"type": "response.output_text.delta", "delta": "Late.", "logprobs": [], **place})
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    after, _ = mend(events)
+    assert types(after)[-6:] == [
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "output_item.done",
+        "error",
+        "failed",
+    ]
+
+
 # What never ends.
 
 

@@ -263,6 +263,7 @@ class EventLinter:
         try:
             return decode_json_object(data)
         except JSONError as error:
+            self._roads.close()
             index = self.facts.events
             begun = self._broken[0] if self._broken is not None and frame is not None else None
             damage = damaged(data, begun.data if begun is not None else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -20,8 +21,9 @@ from penstock.lint.linter import Linter
 from penstock.lint.unreadable import unreadable
 from penstock.spec.events import ResponseStreamEvent
 from penstock.wire.codec import to_plain
+from penstock.wire.errors import FramingError
 from penstock.wire.formats import Format
-from penstock.wire.sse import SSEDecoder
+from penstock.wire.sse import Frame, SSEDecoder
 
 __all__ = ["Judgement", "Located", "Recorder"]
 
@@ -242,7 +244,11 @@ def _type_of(data: bytes) -> str | None:
 def _sse_frames(data: bytes, offset: int) -> Iterator[tuple[int, bytes, int]]:
     # The linter has read these bytes; no limit is needed that might be another than its own.
     decoder = SSEDecoder(max_line=len(data), max_frame=len(data))
-    for frame in (*decoder.feed(data), *decoder.flush()):
+    frames: list[Frame] = []
+    with suppress(FramingError):  # of which it told, where it reads bytes that are no framing
+        frames += decoder.feed(data)
+        frames += decoder.flush()
+    for frame in frames:
         head = data[frame.offset : frame.offset + frame.size]
         yield offset + frame.offset, frame.data, head.count(b"\n", 0, max(head.find(b"data"), 0))
 

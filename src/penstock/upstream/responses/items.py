@@ -24,6 +24,7 @@ from penstock.stream.fold import ItemDraft, part_text
 from penstock.stream.machine import item_kind
 from penstock.upstream.responses import ending
 from penstock.upstream.responses.calls import CallMender
+from penstock.upstream.responses.families import STANDARD_ITEMS
 from penstock.upstream.responses.places import ItemPlace
 from penstock.upstream.responses.shape import UNTOLD_INDEX
 
@@ -368,6 +369,9 @@ class ItemMender(CallMender):
 def _implied_item(kind: str, item_id: str) -> Item:
     if kind == "reasoning":
         return ReasoningItem(id=item_id, summary=[], status="in_progress")
+    if kind not in STANDARD_ITEMS:
+        # More of a stranger's own item: what there is in it only such a one takes.
+        return ExtensionItem(fields=Extra({"type": kind, "id": item_id, "status": "in_progress"}))
     return MessageItem(id=item_id, status="in_progress", role="assistant", content=[])
 
 

@@ -306,7 +306,12 @@ class Mender(SnapshotMender):
                             self._flush_if_new(part)
                 if not place.arguments_done and (place.held or place.pending):
                     self._flush_arguments(place)
-        for place in self._items[self._next_done :]:
+        waiting = self._items[self._next_done :]
+        for place in waiting:
+            # What came to an item behind its done event goes before all of these, as it would have come.
+            if place.closing and not place.done:
+                self._close_parts(place, report=False)
+        for place in waiting:
             if place.closing and not place.done:
                 self._emit_done(place, is_last=place.index == len(self._items) - 1)
         self._next_done = len(self._items)
