@@ -110,7 +110,7 @@ def test_text_is_said_as_it_arrives() -> None:
     translation = Responses().stream()
     events = base_events("text")
     outputs = [list(translation.feed(sse([event], done=False))) for event in events]
-    assert outputs[:7] == [[], [], [o.NewMessage()], [], [o.Text("Hello")], [o.Text(" world")], [o.Text(".")]]
+    assert outputs[:7] == [[], [], [o.NewMessage(id="msg_1")], [], [o.Text("Hello")], [o.Text(" world")], [o.Text(".")]]
     assert outputs[7:10] == [[], [], [o.NewMessage()]]
     assert translation.feed(b"data: [DONE]\n\n") == [
         o.Usage(input_tokens=9, output_tokens=4, total_tokens=13),
@@ -343,7 +343,7 @@ def test_a_whole_reply_is_read() -> None:
         ({"error": {"message": "No.", "code": "x"}}, "No."),
         ({"error": "No."}, "No."),
         ({"detail": "No."}, '{"detail":"No."}'),
-        ({"detail": "No\ud83d."}, '{"detail":"No\\ud83d."}'),
+        ({"detail": "No\ud83d."}, '{"detail":"No\ufffd."}'),
     ],
 )
 def test_an_error_in_place_of_a_reply_is_a_failure(body: object, message: str) -> None:

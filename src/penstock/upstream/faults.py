@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from penstock.spec.base import NOTHING
 from penstock.spec.response import ErrorPayload
+from penstock.stream.fold import whole_text
 from penstock.upstream.values import as_integer, as_object, as_text, json_text, kept
 
 __all__ = ["SHOWN_CHARACTERS", "own_error", "provider_error", "quoted", "status_type"]
@@ -72,10 +73,11 @@ def provider_error(error: object, *, status: int | None = None) -> ErrorPayload:
     code, kind = fields.get("code"), as_text(fields.get("type"))
     message = fields.get("message")
     known = {key: value for key, value in fields.items() if key not in _READ and value is not None}
+    words = _words(message) or _words(known) or "the provider reported an error without saying what it was"
     return ErrorPayload(
         type=_error_type(fields, status),
         code=_code(code) or kind,
-        message=_words(message) or _words(known) or "the provider reported an error without saying what it was",
+        message=whole_text(words),
         param=as_text(fields.get("param")),
         extra=kept(known) if as_object(error) else NOTHING,
     )

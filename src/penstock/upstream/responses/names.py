@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["HOSTED_ITEMS", "KEEPALIVES", "hosted_event", "is_hosted_type", "with_slug"]
+__all__ = ["HOSTED_ITEMS", "KEEPALIVES", "hosted_event", "is_hosted_type", "with_slug", "without_slug"]
 
 HOSTED_ITEMS: Final = (
     "web_search_call",
@@ -85,3 +85,10 @@ def is_hosted_type(name: str) -> bool:
 def with_slug(name: str) -> str:
     """Return a stranger's name, which has no slug, with one."""
     return f"upstream:{_NO_NAME.sub('_', name) or 'unnamed'}"
+
+
+def without_slug(name: str) -> str:
+    """Return a name as its maker wrote it, where its slug is one that a reading gave it; any other as it is."""
+    slug, colon, own = name.partition(":")
+    was_given = (slug == "openai" and is_hosted_type(own)) or (slug == "upstream" and bool(own))
+    return own if colon and was_given else name

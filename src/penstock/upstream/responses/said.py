@@ -6,21 +6,34 @@ the stream ends with its terminal event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import Any, Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from penstock.spec import events as e
-from penstock.spec.base import Extra
-from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.spec.base import NOTHING, Extra
+from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.spec.response import ErrorPayload, Response, ResponseUsage
 from penstock.stream import output as o
 from penstock.stream.machine import part_kind
+from penstock.upstream.faults import provider_error
 
 __all__ = ["Said"]
 
+_ERROR_TYPES: Final = frozenset(
+    {
+        "authentication_error",
+        "invalid_request",
+        "model_error",
+        "not_found",
+        "permission_denied",
+        "server_error",
+        "too_many_requests",
+    }
+)
+"""What the specification calls errors (spec: "Error Types"), and what HTTP's statuses of access are called with it."""
 _TEXT_PARTS = frozenset({"output_text", "refusal"})
 _REASONING_PARTS = frozenset({"reasoning_text", "output_text", "text", "summary_text"})
 
@@ -28,10 +41,19 @@ _REASONING_PARTS = frozenset({"reasoning_text", "output_text", "text", "summary_
 class Said:
     """Turns the events of one mended stream into output."""
 
-    def __init__(self, item: Callable[[int], Item]) -> None:
-        """Begin a stream; `item` returns the item at an output index as far as the events told of it."""
+    def __init__(
+        self, item: Callable[[int], Item], *, made_up: Container[str], lose: Callable[[str, str], None]
+    ) -> None:
+        """Begin a stream.
+
+        `item` returns the item at an output index as far as the events told of it; `made_up` holds the ids that did
+        not come from the upstream, and are not said: the writer makes up its own. `lose` is told what has no place.
+        """
         self._item = item
+        self._made_up = made_up
+        self._lose = lose
         self._begun: dict[int, Item] = {}
+        self._spoken: set[int] = set()
         self._current: int | None = None
         self._part: tuple[bool, int] | None = None
         self._whole: set[int] = set()
@@ -85,29 +107,47 @@ class Said:
             case _:
                 pass
 
+    # Names.
+
     def _key(self, output_index: int) -> str:
         return f"output[{output_index}]"
 
+    def _told(self, id: str) -> str | None:
+        """Return an id that the upstream told, None for one that was made up."""
+        return None if not id or id in self._made_up else id
+
+    def _begins(self, output_index: int) -> o.NewMessage:
+        """Return what says that a message or reasoning begins, or goes on after another came between."""
+        item = self._begun[output_index]
+        phase: Any = getattr(item, "phase", None) or None
+        if output_index in self._spoken:
+            return o.NewMessage(phase)
+        return o.NewMessage(phase, self._told(item.id), _beyond(item))
+
+    def _ready(self, item: Item) -> o.ReadyItem:
+        """Return an item to be said whole, under its own id, if it has one."""
+        if self._told(item.id) is not None:
+            return o.ReadyItem(item)
+        if isinstance(item, ExtensionItem):
+            return o.ReadyItem(ExtensionItem(fields=Extra({**item.fields, "id": ""})))
+        return o.ReadyItem(replace(item, id=""))
+
+    # Items.
+
     def _added(self, event: e.OutputItemAdded) -> Iterator[o.Output]:
-        item = event.item
+        index, item = event.output_index, event.item
         match item:
-            case MessageItem() if item.role == "assistant":
-                phase: Any = item.phase or None
-                self._begin(event.output_index, item)
-                yield o.NewMessage(phase)
-            case ReasoningItem():
-                self._begin(event.output_index, item)
-                yield o.NewMessage()
+            case ReasoningItem() | MessageItem() if isinstance(item, ReasoningItem) or item.role == "assistant":
+                self._begun[index] = item
+                self._current, self._part = index, None
+                yield self._begins(index)
             case FunctionCallItem():
                 self._current = None
-                yield o.FunctionCall(item.name, call_id=item.call_id, key=self._key(event.output_index))
+                call_id, id = self._told(item.call_id), self._told(item.id)
+                yield o.FunctionCall(item.name, None, call_id, self._key(index), id, _beyond(item))
             case _:
-                self._whole.add(event.output_index)
-                self._awaited.add(event.output_index)
-
-    def _begin(self, output_index: int, item: Item) -> None:
-        self._current, self._part = output_index, None
-        self._begun[output_index] = item
+                self._whole.add(index)
+                self._awaited.add(index)
 
     def _is_streamed(self, event: e.ContentPartDone | e.ReasoningSummaryPartDone) -> bool:
         is_message = isinstance(self._begun[event.output_index], MessageItem)
@@ -115,47 +155,62 @@ class Said:
 
     def _whole_part(self, event: e.ContentPartDone | e.ReasoningSummaryPartDone) -> o.Output:
         """Return a part that no delta brings: nothing but an item of its own can say it."""
-        item = self._begun[event.output_index]
+        index = event.output_index
+        item = self._begun[index]
+        if index in self._spoken:
+            item = replace(item, id="")
         self._current = None
+        self._spoken.add(index)
         if isinstance(item, MessageItem):
-            return o.ReadyItem(replace(item, id="", status="completed", content=[event.part]))
+            return self._ready(replace(item, status="completed", content=[event.part]))
+        part, beyond = [event.part], _beyond(item)
         if isinstance(event, e.ReasoningSummaryPartDone):
-            return o.ReadyItem(ReasoningItem(id="", summary=[event.part], status="completed"))
-        return o.ReadyItem(ReasoningItem(id="", summary=[], content=[event.part], status="completed"))
+            return self._ready(ReasoningItem(id=item.id, summary=part, status="completed", extra=beyond))
+        return self._ready(ReasoningItem(id=item.id, summary=[], content=part, status="completed", extra=beyond))
 
     def _turn_to(self, output_index: int, part: tuple[bool, int]) -> Iterator[o.Output]:
         """Let what comes next be about this part: of a message or of reasoning, another may have come between."""
         if output_index != self._current:
-            phase: Any = getattr(self._begun[output_index], "phase", None) or None
-            yield o.NewMessage(phase)
-            self._current, self._part = output_index, part
-        elif self._part is not None and self._part != part:
-            if self._part[0] == part[0]:
-                yield o.NewPart()
-            self._part = part
-        else:
-            self._part = part
+            yield self._begins(output_index)
+            self._current = output_index
+        elif self._part is not None and self._part != part and self._part[0] == part[0]:
+            yield o.NewPart()
+        self._part = part
+        self._spoken.add(output_index)
 
     def _done(self, event: e.OutputItemDone) -> Iterator[o.Output]:
         index, item = event.output_index, event.item
         if index in self._whole:
             self._awaited.discard(index)
-            yield o.ReadyItem(item)
-        elif item.status == "incomplete":
-            # It stays open: the end of the stream tells that it was cut.
-            return
+            yield self._ready(item)
         elif isinstance(item, FunctionCallItem):
-            yield o.Done(self._key(index))
+            # One that was cut stays open: the end of the stream tells so.
+            if item.status != "incomplete":
+                yield o.Done(self._key(index))
         else:
-            if isinstance(item, ReasoningItem) and item.encrypted_content:
-                if index != self._current:
-                    yield o.NewMessage()
-                yield o.EncryptedReasoning(item.encrypted_content)
+            yield from self._done_speaking(index, item)
+
+    def _done_speaking(self, index: int, item: Item) -> Iterator[o.Output]:
+        """End a message or reasoning."""
+        encrypted = item.encrypted_content if isinstance(item, ReasoningItem) else None
+        if not encrypted and index not in self._spoken:
+            # There is nothing in it; but it was there, and what follows may need it when the conversation goes on.
+            self._spoken.add(index)
+            yield self._ready(item)
+        elif item.status == "incomplete":
+            return
+        elif encrypted:
+            if index != self._current:
+                yield self._begins(index)
                 self._current = index
-            if index == self._current:
-                self._current = None
-                # It closes what is open, and begins nothing by itself; `Done` could mean a call.
-                yield o.NewMessage()
+            self._spoken.add(index)
+            yield o.EncryptedReasoning(encrypted)
+        if index == self._current:
+            self._current = None
+            # It closes what is open, and begins nothing by itself; `Done` could mean a call.
+            yield o.NewMessage()
+
+    # The end.
 
     def _end(self, event: e.ResponseEvent) -> Iterator[o.Output]:
         response = event.response
@@ -163,9 +218,12 @@ class Said:
         told = {item.id: item for item in response.output}
         for index in sorted(self._awaited):
             item = self._item(index)
-            yield o.ReadyItem(told.get(item.id, item))
+            yield self._ready(told.get(item.id, item))
         if response.usage is not None:
-            yield _usage(response.usage)
+            yield self._usage(response.usage)
+        for key, value in response.extra.items():
+            if value is not None and value is not UNSET:
+                self._lose(key, "it tells of the upstream's response; this one is ours")
         if isinstance(event, e.ResponseFailed):
             yield o.Failure(self._failure(response))
         elif isinstance(event, e.ResponseIncomplete):
@@ -176,18 +234,37 @@ class Said:
 
     def _failure(self, response: Response) -> ErrorPayload:
         if self._error is not None:
-            return self._error
+            return _in_terms(self._error)
         error = response.error
-        code, message = (error.code, error.message) if error is not None else (None, "")
-        return ErrorPayload(type="server_error", code=code, message=message, param=None)
+        return provider_error({"code": error.code, "message": error.message} if error is not None else {})
+
+    def _usage(self, usage: ResponseUsage) -> o.Usage:
+        for name, details in (("input", usage.input_tokens_details), ("output", usage.output_tokens_details)):
+            for key in details.extra:
+                self._lose(f"usage.{name}_tokens_details.{key}", "the specification has no such figure")
+        return o.Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.input_tokens_details.cached_tokens,
+            reasoning_tokens=usage.output_tokens_details.reasoning_tokens,
+            total_tokens=usage.total_tokens,
+            extra=_present(usage.extra),
+        )
 
 
-def _usage(usage: ResponseUsage) -> o.Usage:
-    return o.Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.input_tokens_details.cached_tokens,
-        reasoning_tokens=usage.output_tokens_details.reasoning_tokens,
-        total_tokens=usage.total_tokens,
-        extra=Extra({key: value for key, value in usage.extra.items() if value is not UNSET}),
-    )
+def _in_terms(error: ErrorPayload) -> ErrorPayload:
+    """Return an error in the specification's terms: as it is, if it is, or else by what its type and code mean."""
+    if error.type in _ERROR_TYPES:
+        return error
+    known = {"type": error.type or None, "code": error.code, "message": error.message, "param": error.param}
+    return provider_error({**_present(error.extra), **known})
+
+
+def _beyond(item: Item) -> Extra:
+    """Return what an item of the specification held beyond it."""
+    return NOTHING if isinstance(item, ExtensionItem) else _present(item.extra)
+
+
+def _present(extra: Extra) -> Extra:
+    """Return what was there of it: what a reading notes as absent was not."""
+    return Extra({key: value for key, value in extra.items() if value is not UNSET}) if extra else NOTHING

@@ -329,7 +329,7 @@ class TextMender(Voice):
             and event.item_id == part.item.id
             and index == part.index
             and not (part.echo or part.pending)
-            and getattr(event, "logprobs", UNSET) is UNSET
+            and not getattr(event, "logprobs", None)
             and self._is_hot_allowed
         ):
             self._set_hot(event, self._draft(part).streamed.append)
