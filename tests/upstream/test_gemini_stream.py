@@ -230,7 +230,8 @@ def test_model_and_id_are_known_as_soon_as_they_are_said() -> None:
 @pytest.mark.parametrize("reason", [reason.value for reason in types.BlockedReason])
 def test_a_blocked_prompt_is_an_incomplete_response(reason: str) -> None:
     feedback = {"blockReason": reason, "safetyRatings": [{"category": "X", "probability": "HIGH"}]}
-    data = stream({"promptFeedback": feedback, "usageMetadata": {"promptTokenCount": 3}}, finish=None)
+    blocked = {"promptFeedback": feedback, "usageMetadata": {"promptTokenCount": 3}}
+    data = stream(blocked, blocked, finish=None)
     assert read(data) == [
         Extension("google:prompt_feedback", {"promptFeedback": feedback}),
         Usage(input_tokens=3, output_tokens=0),

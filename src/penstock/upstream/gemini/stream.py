@@ -121,7 +121,7 @@ class GeminiTranslation(BodyTranslation):
                 else:
                     self._answered = True
                     self._candidate(candidate, out)
-        if chunk.prompt_feedback and not self._failed:
+        if chunk.prompt_feedback and not (self._failed or self._blocked):
             self._feedback(chunk.prompt_feedback, out)
         if chunk.usage_metadata not in (NO_USAGE, NULL_USAGE):
             self._usage = chunk.usage_metadata
