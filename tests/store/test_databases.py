@@ -26,6 +26,10 @@ def file(folder: Path) -> SQLite:
     return SQLite(make_url(f"sqlite:///{folder / 'a b é.db'}"))
 
 
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
 def pragmas(connection: Connection) -> list[object]:
     names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
     return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in names]
@@ -118,6 +122,29 @@ async def test_a_file_that_others_open_at_the_moment_is_waited_for(
     other.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such permissions")
+async def test_what_people_say_is_for_no_other_user_of_the_machine(tmp_path: Path) -> None:
+    async with store(f"sqlite:///{tmp_path / 'store.db'}") as it:
+        await put(it, "r1")
+        files = modes(tmp_path)
+    assert files == dict.fromkeys(["store.db", "store.db-wal", "store.db-shm"], 0o600)
+
+
+async def test_a_file_whose_owner_gave_it_to_others_stays_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.touch(0o640)
+    path.chmod(0o640)
+    async with store(f"sqlite:///{path}") as it:
+        await put(it, "r1")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+async def test_a_file_can_be_named_as_sqlite_names_it(tmp_path: Path) -> None:
+    async with store(f"sqlite:///file:{tmp_path / 'store.db'}?uri=true") as it:
+        await put(it, "r1")
+    assert (tmp_path / "store.db").exists()
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_text("Dear diary, " * 100)
     with pytest.raises(StoreUnavailableError, match=r"store\.db cannot be opened: file is not a database"):
@@ -126,7 +153,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_opened_is_named() -> None:
-    with pytest.raises(StoreUnavailableError, match=r"sqlite:////nowhere/store\.db cannot be opened: unable to open"):
+    with pytest.raises(StoreUnavailableError, match=r"sqlite:////nowhere/store\.db cannot be opened: .*No such file"):
         async with store("sqlite:////nowhere/store.db"):
             pass
 

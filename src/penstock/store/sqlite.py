@@ -10,10 +10,12 @@ takes more than twice the processor's time, and lets a quarter of the readings t
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
@@ -99,9 +101,18 @@ def _engine(url: URL, begin: str, **options: Any) -> Engine:  # noqa: ANN401 - S
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    event.listen(engine, "do_connect", _keep_private)
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
     return engine
+
+
+def _keep_private(_dialect: object, _record: object, arguments: Sequence[str], _options: object) -> None:
+    """Make the file, where there is none, one that nobody else may read; SQLite's own would be open to all."""
+    path = arguments[0]
+    if path != ":memory:" and not path.startswith("file:"):
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
