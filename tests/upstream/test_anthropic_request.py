@@ -878,11 +878,10 @@ def plain(value: object) -> object:
         return {key: plain(each) for key, each in value.items()}
     if value is None or isinstance(value, str | int | float):
         return value
-    if isinstance(value, Iterable):
-        return [plain(each) for each in value]
-    # One of the SDK's own answers, which a request may hold as well.
-    assert isinstance(value, BaseModel)
-    return value.model_dump(exclude_unset=True, by_alias=True)
+    if isinstance(value, BaseModel):  # a block of an answer, which a request may hold as well
+        return value.model_dump(exclude_unset=True, by_alias=True)
+    assert isinstance(value, Iterable)
+    return [plain(each) for each in value]
 
 
 def accept(request: CreateResponse, options: Options) -> None:
