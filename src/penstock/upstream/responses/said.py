@@ -2,6 +2,9 @@
 
 The events come from the mender, so nothing here has to doubt them: items, parts and deltas are where they belong, and
 the stream ends with its terminal event.
+
+Messages, reasoning and calls are said as they are streamed. All other items are said whole, when they are: behind what
+was streamed meanwhile, since no text waits for them.
 """
 
 from __future__ import annotations
