@@ -15,11 +15,12 @@ from penstock.server.limits import Limits
 from penstock.server.models import Model, Models
 from penstock.spec.items import MessageItemParam, ReasoningItemParam
 from penstock.spec.response import ErrorPayload
+from penstock.stream.output import Output
 from penstock.wire.codec import to_plain
 from penstock.wire.requests import parse_create
 from tests.server.serving import ScriptedProvider, asking, stream
 
-SAID = [
+SAID: list[list[Output]] = [
     [Reasoning("Thinking. ")],
     [Text("Hel"), Text("lo."), Annotated(UrlCitation(url="https://a.example", title="A", start_index=0, end_index=3))],
     [FunctionCall("get_level", key="1"), Arguments('{"river":'), Arguments('"Rhine"}')],
@@ -108,7 +109,8 @@ def test_obfuscation_pads_every_delta_where_it_is_asked_for(client: httpx2.Clien
     data = stream(client, stream_options={"include_obfuscation": True})
     deltas = [event for event in penstock.read_sse([data]) if event.event_type.endswith(".delta")]
     assert len(deltas) == 3
-    assert all((len(event.delta) + len(event.obfuscation)) % 32 == 0 for event in deltas)  # type: ignore[union-attr]
+    plain: list[Any] = [to_plain(event) for event in deltas]
+    assert all((len(event["delta"]) + len(event["obfuscation"])) % 32 == 0 for event in plain)
     assert b"obfuscation" not in stream(client)
 
 

@@ -23,7 +23,7 @@ from penstock.stream.output import Output
 from tests.server.serving import ScriptedProvider, served
 
 TERMINAL = ("response.completed", "response.failed", "response.incomplete", "error")
-SAID = [[Text("Hello.")], [Usage(input_tokens=1, output_tokens=1)]]
+SAID: list[list[Output]] = [[Text("Hello.")], [Usage(input_tokens=1, output_tokens=1)]]
 SECONDS = 20.0
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from penstock.server.service import Service
-from penstock.store.base import HEARTBEAT_SECONDS
+from penstock.store.base import HEARTBEAT_SECONDS, LEASE_SECONDS
 from penstock.store.errors import StoreError
 
 __all__ = ["Sweeper"]
@@ -37,7 +37,8 @@ class Sweeper:
         store = self._service.store
         if store is not None:
             self._tasks.append(asyncio.create_task(self._often(HEARTBEAT_SECONDS, store.heartbeat)))
-            self._tasks.append(asyncio.create_task(self._often(EXPIRE_SECONDS, self._make_room)))
+            self._tasks.append(asyncio.create_task(self._often(EXPIRE_SECONDS, store.expire)))
+            self._tasks.append(asyncio.create_task(self._often(LEASE_SECONDS / 2, store.abandon)))
 
     async def stop(self) -> None:
         """End; return when nothing of it is left."""
@@ -49,19 +50,13 @@ class Sweeper:
                 await task
         self._tasks.clear()
 
-    async def _often(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    async def _often(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         while True:
             await asyncio.sleep(seconds)
             try:
                 await act()
             except StoreError:
                 _log.exception("the store could not be looked after")
-
-    async def _make_room(self) -> None:
-        store = self._service.store
-        if store is not None:
-            await store.expire()
-            await store.abandon()
 
     async def _watch(self) -> None:
         limits = self._service.limits
