@@ -41,6 +41,12 @@ def test_three_faults_can_be_understood_from_the_text_alone() -> None:
     assert report.stream(judge(THREE.data())) + report.summary() == GOLDEN.read_text("utf-8")
 
 
+def test_repair_is_not_advised_for_what_holds_no_event() -> None:
+    report = TextReport()
+    report.stream(judge(b"hello world"))
+    assert "penstock repair" not in report.summary()
+
+
 def test_a_dialect_is_told_as_what_is_there_and_not_as_what_was_expected() -> None:
     (dialect,) = (rule for rule in ALL_RULES if rule.code == "OR801")
     (located,) = judge(dialect.bad.data()).findings
