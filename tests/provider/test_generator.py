@@ -158,7 +158,7 @@ def test_a_model_that_cancels_itself_has_failed() -> None:
 
 def test_a_model_may_refuse_a_parameter_before_it_says_anything() -> None:
     async def refusing(request: CreateResponse) -> AsyncIterator[Output]:
-        if request:
+        if request.input:
             raise UnsupportedParameter("temperature", "no")
         yield ""
 

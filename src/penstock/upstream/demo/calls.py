@@ -124,7 +124,9 @@ class DemoRequest(RequestTranslation):
             elif len(made) == self._most:
                 refused.append(f"I may not make more than {self._most} calls, so I leave out {name}.")
             else:
-                hints = Hints(*_hints(prompt.replace(name, " ")), prompt)
+                texts, numbers = _hints(prompt)
+                functions = {function.name for function in self.asked.functions}
+                hints = Hints([text for text in texts if text not in functions], numbers, prompt)
                 made.append(Call(name, arguments if arguments is not None else self._arguments(function, hints)))
         return Calls(made, list(dict.fromkeys(refused)))
 

@@ -18,9 +18,11 @@ from penstock.wire.wording import is_array, is_object
 
 __all__ = ["MAX_STEPS", "Schemas", "TooComplicated", "UnknownSchema", "all_differ", "bound"]
 
-MAX_STEPS: Final = 50_000
-"""How many schemas are looked at for one answer: ten for each property that OpenAI allows, and a moment's work."""
+MAX_STEPS: Final = 20_000
+"""How many schemas are looked at for one answer: four for each property that OpenAI allows, and a moment's work."""
 
+_SHOWN: Final = 40
+"""How much of what is no schema is shown, in characters."""
 _UNKNOWN: Final = ("unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "dependencies")
 """Keywords that would have to be held against a value, and are not understood."""
 
@@ -70,7 +72,7 @@ class Schemas:
         if isinstance(schema, bool):
             return schema
         if not is_object(schema):
-            raise UnknownSchema(f"expected a schema, which is an object or a boolean, got {json_text(schema)[:40]}")
+            raise UnknownSchema(f"expected a schema, an object or a boolean, got {json_text(schema)[:_SHOWN]}")
         for keyword in _UNKNOWN:
             if keyword in schema:
                 raise UnknownSchema(f"{keyword} is not understood")

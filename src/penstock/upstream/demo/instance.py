@@ -17,6 +17,7 @@ from typing import Final, cast
 
 from penstock.upstream.demo.fits import Schemas, TooComplicated, UnknownSchema, all_differ, bound
 from penstock.upstream.demo.pattern import MAX_PATTERN_TEXT, UnknownPattern, read_pattern
+from penstock.upstream.values import json_text
 from penstock.wire.wording import is_array, is_object
 
 __all__ = ["Hints", "instance_of"]
@@ -25,6 +26,8 @@ MAX_ENTRIES: Final = 1_000
 """Most entries of an array, and properties of an object, that are made up: `minItems` may ask for a billion."""
 _VARIANTS: Final = 1_000
 """How many different values are tried where one is not enough: as many as an array of unique entries may need."""
+_SHOWN: Final = 40
+"""How much of what is no schema is shown, in characters."""
 _NAME: Final = "text"
 """What stands in a string that has neither a name nor a purpose."""
 
@@ -147,8 +150,10 @@ class _Maker(Schemas):
         self.step()
         if schema is True:
             schema = {}
+        if schema is False:
+            return
         if not is_object(schema):
-            return  # false: nothing fits; anything else is told by `fits`
+            raise UnknownSchema(f"expected a schema, an object or a boolean, got {json_text(schema)[:_SHOWN]}")
         if "const" in schema:
             yield schema["const"]
             return

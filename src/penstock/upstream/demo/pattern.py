@@ -165,6 +165,7 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
         self._at = 0
+        self._is_split = False
 
     def whole(self) -> tuple[_Node, bool, bool]:
         """Return the tree, and whether the pattern is anchored at the start and at the end of the text."""
@@ -173,8 +174,8 @@ class _Reader:
         ends = self._take("$")
         if self._at < len(self._source):
             raise self._unknown(self._source[self._at])
-        if (starts or ends) and isinstance(node, _Choice):
-            # `^a|b$` anchors one option each, which a tree of two flags cannot hold.
+        if (starts or ends) and self._is_split:
+            # `^a|b$` anchors one option each, which two flags cannot tell.
             raise self._unknown("an anchor in one of several options")
         return node, starts, ends
 
@@ -200,6 +201,7 @@ class _Reader:
     def _choice(self, depth: int) -> _Node:
         options = [self._sequence(depth)]
         while self._take("|"):
+            self._is_split = self._is_split or depth == 0
             options.append(self._sequence(depth))
         return options[0] if len(options) == 1 else _Choice(tuple(options))
 
