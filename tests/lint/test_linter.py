@@ -704,3 +704,28 @@ def test_a_rule_that_looks_at_nothing_finds_nothing() -> None:
 
 def test_levels_follow_the_key_words() -> None:
     assert {rule.level for rule in ALL_RULES} == set(Level)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {
+            "type": "response.content_part.added",
+            "part": {"type": "output_text", "text": "Early.", "annotations": [], "logprobs": []},
+        },
+        {"type": "response.output_text.done", "text": "Early.", "logprobs": []},
+        {
+            "type": "response.output_text.annotation.added",
+            "annotation_index": 0,
+            "annotation": {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1},
+        },
+    ],
+    ids=lambda event: event["type"],
+)
+def test_what_comes_for_an_item_nobody_heard_of_is_one_fault(event: dict[str, Any]) -> None:
+    events = base_events("empty")
+    events.insert(2, {**event, "output_index": 0, "content_index": 0, "item_id": "msg_1"})
+    for number, each in enumerate(events):
+        each["sequence_number"] = number
+    found = lint(events)
+    assert [(finding.code, finding.event) for finding in found][:1] == [("OR304", 2)]

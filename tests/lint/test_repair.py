@@ -361,11 +361,13 @@ def test_names_that_were_told_of_are_not_remembered_for_ever(monkeypatch: pytest
     monkeypatch.setattr("penstock.lint.repair.MAX_MENDS", 3)
     monkeypatch.setattr("penstock.upstream.responses.voice.MAX_MENDS", 3)
     mending = repairer()
-    response = base_events("text")[0]
-    for number in range(9):
-        other = {**response, "sequence_number": number, "response": {**response["response"], "id": f"resp_{number}"}}
+    delta = base_events("text")[4]
+    mending.feed(sse(base_events("text")[:4], done=False))
+    for number in range(4, 13):
+        other = {**delta, "sequence_number": number, "item_id": f"msg_{number}"}
         mending.feed(b"event: name_%d\ndata: %b\n\n" % (number, encode_plain(other)))
-    assert (len(mending.mends), mending.more) == (3, 14)
+    # Of each name that of the frame is told, and that of the item.
+    assert (len(mending.mends), mending.more) == (3, 15)
 
 
 @pytest.mark.parametrize("before", [0, 4], ids=["before the response", "in the response"])
