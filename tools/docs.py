@@ -16,6 +16,7 @@ from tools.grammar import grammar_pages
 from tools.mutants import mutant_pages
 from tools.reference import reference_pages
 from tools.rules import rule_pages
+from tools.translation import translation_pages
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -31,6 +32,7 @@ KINDS: Sequence[Kind] = (
     Kind("rules", rule_pages),
     Kind("reference", reference_pages),
     Kind("", grammar_pages),
+    Kind("", translation_pages),
     Kind("", mutant_pages),
 )
 
