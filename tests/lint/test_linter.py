@@ -732,3 +732,21 @@ def test_what_comes_for_an_item_nobody_heard_of_is_one_fault(event: dict[str, An
     # The first part of an item, whichever, has the index 0.
     code = "OR407" if index and "part" in event else "OR304"
     assert (found[0].code, found[0].event) == (code, 2)
+
+
+def test_a_tool_may_have_any_parameters() -> None:
+    events = base_events("text")
+    tool = {"type": "function", "name": "f", "description": None, "parameters": {"a": 1}, "strict": None}
+    for event in events:
+        if "response" in event:
+            event["response"]["tools"] = [tool]
+    assert lint(events) == []
+
+
+def test_an_item_that_is_exact_but_for_its_status_lacks_it() -> None:
+    events = base_events("reasoning")
+    at = next(index for index, event in enumerate(events) if event["type"] == "response.output_item.added")
+    del events[at]["item"]["status"]
+    assert [(finding.code, finding.event, finding.path) for finding in lint(sse(events))] == [
+        ("OR201", at, "item.status")
+    ]

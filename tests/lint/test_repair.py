@@ -1951,3 +1951,28 @@ def test_a_recording_is_mended_and_says_what_it_said(path: Path) -> None:
     out, _ = repaired(data)
     assert_mended(data, out)
     assert told(out) == told(data)
+
+
+def test_a_frame_with_another_name_is_told_of_though_its_event_lacks_something() -> None:
+    event = base_events("text")[0]
+    del event["response"]["model"]
+    mending = repairer()
+    mending.feed(b"event: response.other\ndata: %b\n\n" % encode_plain(event))
+    assert set(codes(mending.mends)) == {"OR101", "OR201"}
+
+
+def test_an_item_that_is_exact_but_for_its_status_is_given_one() -> None:
+    events = base_events("reasoning")
+    at = next(index for index, event in enumerate(events) if event["type"] == ADDED)
+    assert events[at]["item"].pop("status") == "in_progress"
+    after, mends = mend(events)
+    assert after[at]["item"]["status"] == "in_progress"
+    assert [(mend.code, mend.event) for mend in mends] == [("OR201", at)]
+
+
+def test_a_delta_that_is_exact_but_for_a_response_id_is_without() -> None:
+    events = base_events("text")
+    events[4]["response_id"] = "resp_1"
+    after, mends = mend(events)
+    assert after == base_events("text")
+    assert codes(mends) == ["OR804"]

@@ -295,3 +295,15 @@ def test_words_that_are_too_wide_are_cut_and_none_is_lost(text: str) -> None:
     lines = list(Layout().wrap(text, 40))
     assert all(0 < cells(line) <= 40 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_quoted_event_stands_beside_a_bar() -> None:
+    layout = Layout(width=48)
+    assert list(layout.quoted("")) == ["  |"]
+    assert list(layout.quoted(f"{'a' * 40} {'b' * 40}")) == [f"  | {'a' * 40}", f"  |   {'b' * 40}"]
+
+
+def test_a_stream_without_events_is_not_said_to_be_mended() -> None:
+    report = TextReport()
+    report.stream(verdict(found(), events=0))
+    assert "penstock repair" not in report.summary()
