@@ -32,7 +32,7 @@ help: ## show this list
 
 setup: $(VENV)/.package $(VENV)/.group-dev ## create .venv with everything for development
 
-demo: $(VENV)/.package ## show what Penstock does
+demo: $(VENV)/.group-demo ## start the server, ask it with curl and the OpenAI SDK, and show what comes
 	$(BIN)/penstock demo
 
 test: $(VENV)/.group-test ## run the tests; every branch of the core must be reached

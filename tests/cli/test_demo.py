@@ -1,54 +1,80 @@
+"""`penstock demo`: a server, and clients that know nothing of it."""
+
 from __future__ import annotations
 
-import argparse
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from penstock.cli import demo
-from tests.cli.commands import environment, run
-from tests.cli.snapshots import golden
+from tests.cli.commands import Running, environment, run
 from tests.cli.streams import EVERYTHING, sse, written
+from tests.cli.terminal import Terminal
+
+SAID = (
+    'get_weather({"city":"Paris"})',
+    'get_weather({"city":"London"})',
+    "get_weather says: sunny, 21 degrees",
+    "two parallel calls, their results sent back, an answer",
+)
+"""What the SDK is told, in this order."""
 
 
-def test_without_a_terminal_it_does_not_wait(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def sleep(seconds: float) -> None:
-        raise AssertionError("nobody watches")
-
-    assert demo.run(argparse.Namespace(fast=False), sleep=sleep) == 0
-    shown = capsys.readouterr().out
-    lines = [line for line in shown.splitlines(keepends=True) if not line.startswith("completed")]
-    assert golden("demo", "".join(lines)) == "".join(lines)
-
-
-def test_on_a_terminal_it_takes_five_to_eight_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "dumb")
-    assert demo.run(argparse.Namespace(fast=False), sleep=waited.append) == 0
-    assert 5 <= sum(waited) <= 8
-    waited.clear()
-    assert demo.run(argparse.Namespace(fast=True), sleep=waited.append) == 0
-    assert not waited
+def test_without_a_terminal_everything_is_shown_at_once() -> None:
+    done = run("demo")
+    shown = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"")
+    places = [shown.index(words) for words in SAID]
+    assert places == sorted(places)
+    if shutil.which("curl") is None:
+        assert "There is no curl on this machine" in shown
+    else:
+        assert shown.index("event: response.created") < shown.index("event: response.completed") < places[0]
+        assert "12 events, nothing is wrong with it" in shown
 
 
-WITHOUT_RICH = "import sys; sys.modules['rich'] = None; from penstock.cli import main; sys.exit(main())"
+def test_on_a_terminal_it_is_shown_while_it_comes() -> None:
+    terminal = Terminal(100)
+    with Running("demo", terminal=terminal) as running:
+        running.until("get_weather(")
+        assert "their results sent back" not in running.shown
+        assert running.end() == (0, "")
+        assert all(words in running.shown for words in SAID)
+        assert terminal.is_cursor_shown
 
 
-@pytest.mark.parametrize("command", ["read", "demo"])
-def test_all_works_without_rich(command: str) -> None:
-    data = sse(written(EVERYTHING))
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_RICH, command],
+WITHOUT = "import sys; sys.modules['{0}'] = None; from penstock.cli import main; sys.exit(main())"
+
+
+def without(module: str, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run `penstock` where a module is not installed."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(module), *arguments],
         input=data,
         capture_output=True,
         env=environment(),
         check=False,
         timeout=60,
     )
+
+
+@pytest.mark.parametrize("command", ["read", "demo"])
+def test_all_works_without_rich(command: str) -> None:
+    data = sse(written(EVERYTHING))
+    done = without("rich", command, data=data)
     assert (done.returncode, done.stderr) == (0, b"")
     if command == "read":
         assert run("read", data=data).stdout == done.stdout
+
+
+def test_without_the_sdk_its_part_is_left_out() -> None:
+    done = without("openai", "demo")
+    assert done.returncode == 0
+    assert b"pip install openai" in done.stdout
+
+
+def test_without_the_server_it_says_what_to_install() -> None:
+    done = without("starlette", "demo")
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"pip install 'penstock[server]'" in done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import sys
@@ -144,14 +143,3 @@ def test_a_terminal_that_can_do_nothing_gets_plain_text() -> None:
         assert running.end() == (0, "")
     assert golden("everything", running.shown + "\n") == running.shown + "\n"
     assert not terminal.styles
-
-
-def test_the_demo_on_a_terminal() -> None:
-    terminal = Terminal(80)
-    with Running("demo", terminal=terminal) as running:
-        running.until("out event")
-        assert running.end() == (0, "")
-        assert "in  chunk" not in running.shown
-        assert "relayed  111 chunks in, 124 events out" in running.shown
-        assert json.dumps({"gate": 1, "include_flow": True}) in running.shown
-        assert terminal.is_cursor_shown

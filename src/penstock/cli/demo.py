@@ -1,203 +1,205 @@
-"""`penstock demo`: a provider's reply becomes an Open Responses stream while one watches.
+"""`penstock demo`: a server is started, and asked by clients that know nothing of Penstock, while one watches.
 
-Nothing is staged: the recording goes through the same adapter, writer and bytes as any other reply, and what is shown
-is read back from those bytes by a reader that accepts no fault.
+Nothing is staged: the server is the one of `penstock serve`, on a free port of this machine; curl and the official
+OpenAI SDK ask it over HTTP; and the linter judges the very bytes that curl was sent.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
 import sys
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from importlib.resources import files
-from typing import Final
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final
 
-from penstock.cli.describe import compact_json, count
+from penstock.cli.describe import count
 from penstock.cli.errors import FAILED, FINE, CommandError
-from penstock.cli.screen import Progress, Screen, open_screen
-from penstock.cli.show import ResponseView
-from penstock.cli.turn import Turn
-from penstock.live import ResponseStream
-from penstock.spec.events import DeltaEvent, ResponseStreamEvent
-from penstock.spec.request import CreateResponse
-from penstock.transport import SSEEmitter
-from penstock.upstream.chat_completions import ChatCompletions
-from penstock.upstream.relay import Relay
-from penstock.wire.codec import decode_json_object
-from penstock.wire.dialects import as_array, as_object
-from penstock.wire.errors import JSONError
-from penstock.wire.requests import parse_create
-from penstock.wire.sse import SSEEventDecoder
+from penstock.cli.escape import one_line
+from penstock.cli.screen import Screen, open_screen
+from penstock.lint.linter import lint
+from penstock.wire.sse import SSEDecoder
+
+if TYPE_CHECKING:
+    import openai
 
 __all__ = ["run"]
 
-_SECONDS: Final = 5.5
-"""How long the chunks take in all, a little less than a model would."""
-_FIRST_PAUSE: Final = 0.7
-"""How long the model seems to think before its first chunk, in seconds."""
-_TICK: Final = 0.05
+START_SECONDS: Final = 20.0
+"""How long the server may take to begin, on a machine that is busy."""
+SHOWN_CHARACTERS: Final = 36
+"""How much of the beginning, and of the end, of a line of data is shown: enough to see what it says."""
 
 _WELCOME: Final = (
-    "A provider's reply in Chat Completions form is played chunk by chunk. Each chunk is relayed at once as the events "
-    "of an Open Responses stream, and what you see is read back from the bytes of that stream."
+    "The server of `penstock serve` starts on a free port of this machine; the built-in demo answers, for there is no "
+    "model here. Two clients that know nothing of Penstock ask it: curl, and the official OpenAI SDK."
 )
+_CUT: Final = " ... "
+_QUESTION: Final = "What's the weather in Paris and in London?"
+_TOOL: Final[dict[str, Any]] = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Get the current weather for a city",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string", "description": "The city, e.g. Paris"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    },
+    "strict": True,
+}
 _TRY: Final = (
-    ("with a reply you recorded", "penstock convert --from chat-completions reply.sse > responses.sse"),
-    ("look at any stream", "penstock read responses.sse"),
-    ("live", "curl -sN URL ... | penstock convert --from chat-completions | penstock read"),
+    ("serve it yourself, and ask it anything", "penstock serve"),
+    ("in front of a model", "penstock serve --upstream ollama --model qwen3"),
+    ("one question from the terminal", 'penstock ask "think aloud, then cite 2 sources"'),
 )
 
 
-class _Demo:
-    """The pipe from the recording to the screen: bytes in, relay, bytes out, reader, screen."""
-
-    def __init__(self, request: CreateResponse, screen: Screen, clock: Callable[[], float]) -> None:
-        self.turn = Turn(strict=True)
-        self.chunks = 0
-        self.deltas = 0
-        self._clock = clock
-        self._began = clock()
-        self._view = ResponseView(self.turn.reader, screen)
-        self._wire: deque[bytes] = deque()
-        self._emitter = SSEEmitter(self._wire.append)
-        model = request.model if isinstance(request.model, str) else "unknown"
-        stream = ResponseStream(self._emitter, model=model, request=request)
-        self._relay = Relay(ChatCompletions().stream(request), stream)
-        self._decoder = SSEEventDecoder()
-        self._in = self._out = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return self._clock() - self._began
-
-    def feed(self, chunk: bytes) -> None:
-        """Relay a chunk, and show what came of it."""
-        self.chunks += 1
-        self._in = f"chunk {self.chunks:<4} {_chunk_words(chunk)}"
-        self._relay.feed(chunk)
-        self._read()
-
-    def close(self) -> None:
-        """The reply is over: end the stream, and show the rest."""
-        self._relay.close()
-        self._emitter.done()
-        self._read()
-        self._view.finish()
-
-    def _read(self) -> None:
-        """Read back what has been written."""
-        data = b"".join(self._wire)
-        self._wire.clear()
-        events = self._decoder.feed(data)
-        for event in events:
-            self.turn.feed(event)
-            self._view.feed(event)
-            self.deltas += isinstance(event, DeltaEvent)
-        if events:
-            self._out = f"event {self.turn.events:<4} {_event_words(events)}"
-
-    def progress(self) -> Progress:
-        """Return how far it is: the last chunk, what became of it, and the counts."""
-        words = [
-            f"{self.seconds:.1f} s",
-            f"{count(self.chunks, 'chunk')} in",
-            f"{count(self.turn.events, 'event')} out",
-            self.turn.token_words,
-        ]
-        lines = [("in", self._in), ("out", self._out)] if self.chunks else []
-        return Progress(words, self._view.drafts(), lines)
-
-
-def run(
-    arguments: argparse.Namespace,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> int:
-    """Show the demo; return the exit code. `sleep` and `clock` are in seconds."""
-    chunks, request = _recording()
+def run(arguments: argparse.Namespace) -> int:
+    """Show the demo; return the exit code."""
+    _need_server()
     is_paced = not arguments.fast and sys.stdout is not None and sys.stdout.isatty()
-    with open_screen(live=is_paced) as screen:
-        screen.heading("Chat Completions in, Open Responses out", tone="good")
+    pace = " slowly" if is_paced else ""
+    with open_screen(live=is_paced) as screen, _server() as url:
+        screen.heading("A complete Open Responses endpoint", tone="good")
         screen.line(_WELCOME)
-        demo = _Demo(request, screen, clock)
-        screen.progress = demo.progress
+        screen.fact("serving", url)
         screen.refresh()
-        for pause, chunk in zip(_pauses(len(chunks)), chunks, strict=True):
-            if is_paced:
-                _wait(pause, screen, sleep)
-            demo.feed(chunk)
+        is_sound = _with_curl(screen, url, f"count to 3{pace}")
+        is_sound &= _with_sdk(screen, url, is_paced=is_paced)
+        screen.heading("Try next", tone="good")
+        for what, command in _TRY:
+            screen.line(f"# {what}", "aside")
+            screen.line(command)
+    return FINE if is_sound else FAILED
+
+
+def _need_server() -> None:
+    for module in ("starlette", "uvicorn", "sqlalchemy", "cryptography", "aiohttp"):
+        if not _is_installed(module):
+            raise CommandError(f"the demo starts the server, which needs {module}: pip install 'penstock[server]'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # it was taken out of this process
+        return False
+
+
+@contextlib.contextmanager
+def _server() -> Generator[str]:
+    """Serve the built-in demo on a free port; return the address of its API."""
+    from penstock.provider.demo import DemoProvider
+    from penstock.server.app import App
+    from penstock.server.run import Server, listening_socket
+
+    is_up = threading.Event()
+    with listening_socket("127.0.0.1", 0) as listener:
+        server = Server(App(DemoProvider()), on_start=is_up.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            if not is_up.wait(START_SECONDS):
+                raise CommandError(f"the server did not start within {START_SECONDS:g} seconds", FAILED)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join(START_SECONDS)
+
+
+# curl.
+
+
+def _with_curl(screen: Screen, url: str, prompt: str) -> bool:
+    """Ask with curl, show what it is sent, and judge it; return whether nothing was wrong."""
+    body = json.dumps({"model": "demo", "input": prompt, "stream": True})
+    command = ["curl", "-sSN", f"{url}/responses", "-H", "Content-Type: application/json", "-d", body]
+    screen.heading("curl", aside=[f"-N {url}/responses -d '{body}'"], tone="good")
+    if shutil.which("curl") is None:
+        screen.line("There is no curl on this machine, so this part is left out.", "warning")
+        return True
+    data = b""
+    decoder = SSEDecoder()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while chunk := os.read(process.stdout.fileno(), 65_536):
+            data += chunk
+            for frame in decoder.feed(chunk):
+                _show_frame(screen, frame.event, frame.data)
             screen.refresh()
-        demo.close()
-        screen.progress = None
-        demo.turn.sum_up(screen, seconds=demo.seconds if is_paced else None)
-        _explain(demo, screen)
-    return FINE if demo.turn.is_sound else FAILED
+    if process.returncode:
+        screen.line(f"curl ended with {process.returncode}", "bad")
+        return False
+    findings = list(lint(data))
+    events = data.count(b"\nevent: ") + data.startswith(b"event: ")
+    verdict = "nothing is wrong with it" if not findings else count(len(findings), "finding")
+    screen.fact("lint", f"{count(events, 'event')}, {verdict}", "bad" if findings else "good")
+    screen.refresh()
+    return not findings
 
 
-def _recording() -> tuple[list[bytes], CreateResponse]:
-    """Return the shipped reply, a chunk a frame, and the request it answers."""
-    folder = files("penstock") / "data"
-    try:
-        reply = (folder / "demo_chat_completions.sse").read_bytes()
-        request = parse_create((folder / "demo_request.json").read_bytes())
-    except OSError as error:
-        raise CommandError("the recording of the demo is missing from this installation") from error
-    return [frame + b"\n\n" for frame in reply.split(b"\n\n") if frame.strip()], request
+def _show_frame(screen: Screen, event: str | None, data: bytes) -> None:
+    if event is not None:
+        screen.line(f"event: {event}", "call")
+    text = one_line(data.decode("utf-8", "replace"))
+    if len(text) > 2 * SHOWN_CHARACTERS + len(_CUT):
+        text = text[:SHOWN_CHARACTERS] + _CUT + text[-SHOWN_CHARACTERS:]
+    screen.line(f"data: {text}", "aside")
 
 
-def _pauses(chunks: int) -> list[float]:
-    """Return how long to wait before each chunk, in seconds."""
-    return [_FIRST_PAUSE, *([_SECONDS / chunks] * (chunks - 1))]
+# The OpenAI SDK.
 
 
-def _wait(seconds: float, screen: Screen, sleep: Callable[[float], None]) -> None:
-    """Wait, and keep the screen moving."""
-    while seconds > 0:
-        sleep(min(seconds, _TICK))
-        seconds -= _TICK
-        screen.refresh()
+def _with_sdk(screen: Screen, url: str, *, is_paced: bool) -> bool:
+    """Ask with the OpenAI SDK, call the tools it asks for, and go on; return whether all went well."""
+    screen.heading("The OpenAI SDK", aside=[f"OpenAI(base_url={url!r})"], tone="good")
+    if not _is_installed("openai"):
+        screen.line("It is not installed, so this part is left out: pip install openai", "warning")
+        return True
+    import openai
+
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        question: Any = [{"role": "user", "content": _QUESTION}]
+        first = _streamed(screen, client, is_paced=is_paced, input=question, reasoning={"effort": "medium"})
+        calls: list[Any] = [item for item in first.output if item.type == "function_call"]
+        weather = ("sunny, 21 degrees", "rain, 14 degrees")
+        outputs: Any = [
+            {"type": "function_call_output", "call_id": call.call_id, "output": said}
+            for call, said in zip(calls, weather, strict=False)
+        ]
+        second = _streamed(screen, client, is_paced=is_paced, input=outputs, previous_response_id=first.id)
+    is_sound = len(calls) == len(weather) and bool(second.output_text)
+    words = "two parallel calls, their results sent back, an answer" if is_sound else "something was missing"
+    screen.fact("done", words, "good" if is_sound else "bad")
+    screen.refresh()
+    return is_sound
 
 
-def _explain(demo: _Demo, screen: Screen) -> None:
-    """Say what was to be seen, and what to do next."""
-    turn = demo.turn
-    response = turn.response
-    items = len(response.output) if response is not None else 0
-    screen.fact("relayed", f"{count(demo.chunks, 'chunk')} in, {count(turn.events, 'event')} out")
-    screen.heading("What you saw", tone="good")
-    others = turn.events - demo.deltas
-    screen.line(
-        f"Chat Completions only says what to append. Penstock made {count(items, 'item')} of it: {others} events for "
-        f"what begins and ends, around {count(demo.deltas, 'delta')}, all named and numbered, and at the end the "
-        "whole response. Calls that came interleaved were taken apart. A strict reader accepted every event."
-    )
-    screen.heading("Try next", tone="good")
-    for what, command in _TRY:
-        screen.line(f"# {what}", "aside")
-        screen.line(command)
+def _streamed(screen: Screen, client: openai.OpenAI, *, is_paced: bool, **asked: Any) -> Any:  # noqa: ANN401 - the SDK's types
+    """Stream one response, showing it as it comes; return it."""
+    with client.responses.stream(model="demo", tools=[_TOOL], **asked) as stream:  # type: ignore[list-item]
+        for event in stream:
+            match event.type:
+                case "response.reasoning_summary_text.delta":
+                    screen.text(event.delta, "reasoning")
+                case "response.output_text.delta":
+                    screen.text(event.delta)
+                case "response.output_item.done" if event.item.type == "function_call":
+                    screen.line(f"{event.item.name}({event.item.arguments})", "call")
+                case _:
+                    continue
+            screen.refresh()
+            if is_paced:
+                time.sleep(_TICK)
+        return stream.get_final_response()
 
 
-def _chunk_words(chunk: bytes) -> str:
-    """Return what a chunk says, without what is the same in all of them."""
-    data = chunk.strip().removeprefix(b"data:").strip()
-    try:
-        fields = decode_json_object(data)
-    except JSONError:
-        return data.decode("utf-8", "replace")
-    choices = as_array(fields.get("choices"))
-    if not choices:
-        return compact_json({"usage": fields.get("usage")})
-    choice = as_object(choices[0])
-    reason = choice.get("finish_reason")
-    return compact_json({"finish_reason": reason} if reason else choice.get("delta"))
-
-
-def _event_words(events: Sequence[ResponseStreamEvent]) -> str:
-    """Return what events there are, and the text of one that is alone."""
-    if len(events) == 1 and isinstance(events[0], DeltaEvent):
-        return f"{events[0].event_type} {compact_json(events[0].delta)}"
-    return ", ".join(event.event_type.removeprefix("response.") for event in events)
+_TICK: Final = 0.04
+"""Seconds between pieces where somebody watches, a little less than a model would take."""

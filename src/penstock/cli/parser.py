@@ -72,8 +72,8 @@ The exit code is 1 where the reply failed or was cut short.
 """
 
 _DEMO: Final = """\
-Play a recorded Chat Completions reply as a provider would send it, relay it as
-an Open Responses stream, and show that stream while it comes.
+Start the server on a free port of this machine, ask it with curl and with the
+OpenAI SDK, and show what they are told while it comes.
 """
 
 _DEMO_EPILOG: Final = """\
@@ -173,4 +173,4 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fast", action="store_true", help="do not wait between chunks")
+    parser.add_argument("--fast", action="store_true", help="do not wait between events")
