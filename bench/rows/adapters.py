@@ -16,6 +16,7 @@ from penstock.upstream.base import UpstreamAPI
 from penstock.upstream.chat_completions import ChatCompletions
 from penstock.upstream.gemini import Gemini
 from penstock.upstream.relay import Relay
+from penstock.upstream.responses import Responses
 
 _CHUNK = 4 * 1024
 
@@ -100,6 +101,16 @@ def anthropic(scale: Scale) -> Figures:
 )
 def gemini(scale: Scale) -> Figures:
     return _beside_chat_completions(Gemini(), payload.gemini_frames, scale)
+
+
+@row(
+    "responses",
+    work="OpenAI's Responses SSE -> output -> Responses SSE, in chunks of 4 KiB",
+    against="the Chat Completions adapter, with the same answer",
+    at_most=2,
+)
+def responses(scale: Scale) -> Figures:
+    return _beside_chat_completions(Responses(), payload.openai_frames, scale)
 
 
 def _beside_chat_completions(api: UpstreamAPI, frames: Callable[[int], Sequence[bytes]], scale: Scale) -> Figures:
