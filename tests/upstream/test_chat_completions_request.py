@@ -391,9 +391,22 @@ def test_tools() -> None:
     assert "tool_choice" not in made
 
 
-def test_tools_other_than_functions_are_refused() -> None:
+def test_tools_other_than_functions_are_left_out() -> None:
     other = t.ExtensionTool(fields=Extra({"type": "web_search"}))
-    assert refused(with_tools(tools=[*TOOLS, other])) == "tools[2].type"
+    made = ChatCompletions().request(with_tools(tools=[other, *TOOLS]))
+    assert made.body["tools"] == [F, G]
+    assert made.losses == [
+        Loss("tools[0]", "Chat Completions has no tool 'web_search', so the model is not offered it")
+    ]
+    assert "tools" not in ChatCompletions().request(with_tools(tools=[other])).body
+
+
+def test_a_tool_other_than_a_function_is_refused_where_it_is_demanded() -> None:
+    other = t.ExtensionTool(fields=Extra({"type": "web_search"}))
+    choice = t.ExtensionToolChoice(fields=Extra({"type": "web_search"}))
+    assert refused(with_tools(tools=[other], tool_choice="required")) == "tool_choice"
+    assert refused(with_tools(tools=[other], tool_choice=choice)) == "tool_choice"
+    assert refused(with_tools(tools=[*TOOLS, other], tool_choice=choice)) == "tool_choice.type"
 
 
 @pytest.mark.parametrize("choice", ["none", "auto", "required"])
@@ -430,10 +443,24 @@ def test_allowed_tools_that_may_not_be_called(how: str) -> None:
     assert (made["tools"], made["tool_choice"]) == ([F, G], "none")
 
 
-def test_allowed_tools_that_are_not_offered_are_refused() -> None:
+@pytest.mark.parametrize("how", ["filter", "native"])
+def test_allowed_tools_other_than_functions_are_left_out(how: str) -> None:
+    api = ChatCompletions(msgspec.structs.replace(Options(), allowed_tools=how))
     other = t.ExtensionToolChoice(fields=Extra({"type": "mcp"}))
     allowed = t.AllowedToolsParam(tools=[t.SpecificFunctionParam(name="f"), other])
-    assert refused(with_tools(tool_choice=allowed)) == "tool_choice.tools[1].type"
+    made = api.request(with_tools(tool_choice=allowed))
+    assert [loss.param for loss in made.losses] == ["tool_choice.tools[1]"]
+    assert made.body["tool_choice"] == "auto" or made.body["tool_choice"]["allowed_tools"]["tools"] == [
+        {"type": "function", "function": {"name": "f"}}
+    ]
+    # None may be called then, and nobody takes an empty list of tools.
+    made = api.request(with_tools(tool_choice=t.AllowedToolsParam(tools=[other])))
+    assert made.body.keys().isdisjoint({"tools", "tool_choice"})
+    demanded = t.AllowedToolsParam(tools=[other], mode="required")
+    assert refused(with_tools(tool_choice=demanded)) == "tool_choice.tools"
+
+
+def test_allowed_tools_that_are_not_offered_are_refused() -> None:
     allowed = t.AllowedToolsParam(tools=[t.SpecificFunctionParam(name="h")])
     assert refused(with_tools(tool_choice=allowed)) == "tool_choice.tools[0].name"
 

@@ -591,9 +591,14 @@ def test_tools_that_google_runs_obey_the_choice() -> None:
     assert refused(asked(tools=[search], tool_choice="required")) == "tool_choice"
 
 
-def test_other_tools_are_refused() -> None:
-    assert refused(asked(tools=[tool("f"), t.ExtensionTool(fields=Extra({"type": "web_search"}))])) == "tools[1].type"
-    assert refused(asked(tools=[hosted("function_declarations")])) == "tools[0].type"
+def test_other_tools_are_left_out() -> None:
+    other = t.ExtensionTool(fields=Extra({"type": "web_search"}))
+    made = Gemini().request(asked(tools=[tool("f"), other, hosted("function_declarations")]))
+    assert made.body["tools"] == [{"functionDeclarations": [F]}]
+    assert [loss.param for loss in made.losses] == ["tools[1]", "tools[2]"]
+
+
+def test_choices_that_cannot_be_made_are_refused() -> None:
     assert refused(asked(tool_choice="required")) == "tool_choice"
     assert refused(asked(tools=[tool("f")], tool_choice=t.SpecificFunctionParam(name="g"))) == "tool_choice.name"
 

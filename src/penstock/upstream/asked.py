@@ -1,7 +1,9 @@
 """What a caller asked for, as every adapter has to read it.
 
 Whatever the provider: a parameter is sent, refused by its path, or left out and reported; tools are functions; a tool
-choice comes down to a mode, one function, or some allowed ones.
+choice comes down to a mode, one function, or some allowed ones. A tool of a kind that the provider does not have is an
+offer that the model cannot take up: it is left out and reported, for many clients (Codex, with `web_search` and
+`namespace`) offer such tools with every request. A choice that demands one is refused.
 """
 
 from __future__ import annotations
@@ -98,12 +100,18 @@ class RequestTranslation:
     def functions(self, request: CreateResponse) -> FunctionsAsked:
         """Return the functions and the choice among them, and keep in `hosted` the tools the provider runs itself.
 
-        Raises UnsupportedParameter for any other kind of tool.
+        Tools of any other kind are left out and reported. Raises UnsupportedParameter for a choice that demands one.
         """
         functions: list[FunctionToolParam] = []
         for number, tool in enumerate(request.tools or ()):
             if isinstance(tool, ExtensionTool):
-                self.hosted.append(self.hosted_tool(tool, f"tools[{number}]"))
+                hosted = self.hosted_tool(tool)
+                if hosted is None:
+                    self.lose(
+                        f"tools[{number}]", f"{self.api} has no tool {tool.type!r}, so the model is not offered it"
+                    )
+                else:
+                    self.hosted.append(hosted)
                 continue
             self.lose_extras(tool, f"tools[{number}]")
             functions.append(tool)
@@ -120,9 +128,9 @@ class RequestTranslation:
             return self._allowed(choice, functions)
         return FunctionsAsked(functions, choice or None)
 
-    def hosted_tool(self, tool: ExtensionTool, path: str) -> JsonObject:
-        """Return a tool the provider runs itself in its form; raise UnsupportedParameter where it has none such."""
-        raise UnsupportedParameter(f"{path}.type", f"{self.api} has functions only, no {tool.type!r}")
+    def hosted_tool(self, tool: ExtensionTool) -> JsonObject | None:  # noqa: ARG002 - for those that have some
+        """Return a tool the provider runs itself in its form; None where it has none such."""
+        return None
 
     def _allowed(self, choice: AllowedToolsParam, functions: list[FunctionToolParam]) -> FunctionsAsked:
         self.lose_extras(choice, "tool_choice")
@@ -130,8 +138,11 @@ class RequestTranslation:
         for number, tool in enumerate(choice.tools):
             path = f"tool_choice.tools[{number}]"
             if isinstance(tool, ExtensionToolChoice):
-                raise UnsupportedParameter(f"{path}.type", f"{self.api} has functions only, no {tool.type!r}")
+                self.lose(path, f"{self.api} can allow functions only, no {tool.type!r}")
+                continue
             allowed.append(self._chosen(tool, functions, path))
+        if not allowed and choice.mode == "required":
+            raise UnsupportedParameter("tool_choice.tools", f"{self.api} has none of them, and one has to be called")
         return FunctionsAsked(functions, choice.mode or "auto", allowed=allowed)
 
     def _chosen(self, choice: SpecificFunctionParam, functions: list[FunctionToolParam], path: str) -> str:

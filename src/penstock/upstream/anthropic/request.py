@@ -227,10 +227,9 @@ class _Request(RequestTranslation):
 
     # --------------------------------------------------------------------------------------------------------- tools
 
-    def hosted_tool(self, tool: ExtensionTool, path: str) -> JsonObject:
-        """Return a tool that Anthropic runs itself; raise UnsupportedParameter for one of somebody else's."""
-        native = native_object(tool)
-        return super().hosted_tool(tool, path) if native is None else native
+    def hosted_tool(self, tool: ExtensionTool) -> JsonObject | None:
+        """Return a tool that Anthropic runs itself; None for one of somebody else's."""
+        return native_object(tool)
 
     def _tools(self, asked: FunctionsAsked, request: CreateResponse) -> None:
         hosted = self.hosted

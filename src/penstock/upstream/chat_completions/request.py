@@ -172,6 +172,8 @@ class _Request(RequestTranslation):
         elif asked.allowed is None or asked.mode == "none":
             offered = asked.functions
             self.send("tool_choice", asked.mode)
+        elif not asked.allowed:
+            return  # none that is a function, and providers refuse an empty list
         elif self.options.allowed_tools == "filter":
             self.body["tool_choice"] = asked.mode
         else:

@@ -10,11 +10,10 @@ import re
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from penstock.spec.base import JsonObject
 from penstock.spec.request import CreateResponse
-from penstock.spec.tools import ExtensionTool, FunctionToolParam
+from penstock.spec.tools import FunctionToolParam
 from penstock.upstream.asked import FunctionsAsked, RequestTranslation
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.demo.fits import UnknownSchema
@@ -78,13 +77,7 @@ class DemoRequest(RequestTranslation):
         """Read the tools; raise UnsupportedParameter for a choice that cannot be followed."""
         super().__init__()
         self.refuse_unresolved(request)
-        tools: list[FunctionToolParam] = []
-        for number, tool in enumerate(request.tools or ()):
-            if isinstance(tool, ExtensionTool):
-                self.lose(f"tools[{number}]", f"the demo has no tool of type {tool.type!r}, and never uses it")
-            else:
-                tools.append(tool)
-        self.asked: FunctionsAsked = self.functions(replace(request, tools=[*tools]))
+        self.asked: FunctionsAsked = self.functions(request)
         self._places = {id(tool): number for number, tool in enumerate(request.tools or ())}
         self._most = request.max_tool_calls or MAX_CALLS
         if request.parallel_tool_calls is False:

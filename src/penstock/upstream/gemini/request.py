@@ -24,7 +24,7 @@ from penstock.spec.tools import AllowedToolsParam, ExtensionTool, FunctionToolPa
 from penstock.upstream.asked import RequestTranslation
 from penstock.upstream.base import UnsupportedParameter, UpstreamRequest
 from penstock.upstream.gemini.contents import Contents
-from penstock.upstream.gemini.names import api_name, extension_type
+from penstock.upstream.gemini.names import api_name
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -203,12 +203,11 @@ class _Request(RequestTranslation):
 
     # ---------------------------------------------------------------------------------------------------------- tools
 
-    def hosted_tool(self, tool: ExtensionTool, path: str) -> JsonObject:
+    def hosted_tool(self, tool: ExtensionTool) -> JsonObject | None:
         """Return a tool that Google runs: `{"type": "google:google_search", ...}` is `{"googleSearch": {...}}`."""
         name = api_name(tool.type)
         if name not in HOSTED:
-            known = ", ".join(map(extension_type, HOSTED))
-            raise UnsupportedParameter(f"{path}.type", f"Gemini has functions and {known}, no {tool.type!r}")
+            return None
         return {name: {key: value for key, value in tool.fields.items() if key != "type"}}
 
     def _tools(self, request: CreateResponse) -> None:
