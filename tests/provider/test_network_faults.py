@@ -338,6 +338,19 @@ def test_after_too_many_requests_the_told_time_passes_and_then_it_succeeds(handl
     assert {entry.connection for entry in asked} == {1}
 
 
+def test_the_told_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("penstock.provider.line.asyncio.sleep", sleep)
+    assert run(ask(too_many("7"), too_many("60"), streamed(*ANSWER), retries=Retries()))[0] == SAID
+    assert waits == [7.0, 60.0]
+    assert run(ask(too_many(), streamed(*ANSWER), retries=Retries(first=4.0)))[0] == SAID
+    assert 2.0 <= waits[2] <= 4.0
+
+
 def test_who_is_told_to_wait_for_long_does_not() -> None:
     said, asked = run(ask(too_many("3600"), retries=AT_ONCE))
     assert failure(said).type == "too_many_requests"
@@ -424,15 +437,21 @@ def test_an_error_is_told_in_the_providers_words(whose: str) -> None:
 
 
 def test_a_huge_error_is_not_read_to_its_end() -> None:
+    sent = 0
+
     async def handler(asked: Asked) -> None:
+        nonlocal sent
         await asked.send(head("500 Oh", Content_Type="text/plain", Content_Length=str(2**40)))
         with contextlib.suppress(ConnectionError):
             while True:
                 await asked.send(b"x" * 65536)
+                sent += 65536
 
     error = failure(run(ask(handler))[0])
     assert error.type == "server_error"
     assert error.message == "x" * 2000
+    # What the buffers of two sockets hold, and no more.
+    assert sent < 64 * 2**20
 
 
 def test_an_error_whose_body_does_not_end_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
