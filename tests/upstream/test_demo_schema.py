@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -155,7 +155,32 @@ anything = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "enum", "const", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref", "properties", "required", "items", "minItems", "pattern", "minLength", "multipleOf", "minimum", "additionalProperties", "propertyNames", "contains", "prefixItems", "dependentRequired"]
+                [
+                    "type",
+                    "enum",
+                    "const",
+                    "anyOf",
+                    "oneOf",
+                    "allOf",
+                    "not",
+                    "if",
+                    "then",
+                    "else",
+                    "$ref",
+                    "properties",
+                    "required",
+                    "items",
+                    "minItems",
+                    "pattern",
+                    "minLength",
+                    "multipleOf",
+                    "minimum",
+                    "additionalProperties",
+                    "propertyNames",
+                    "contains",
+                    "prefixItems",
+                    "dependentRequired",
+                ]
             ),
             inner | st.sampled_from(["string", "object", "#", "^a", 1e308, [], {}]),
             max_size=4,
@@ -197,6 +222,8 @@ RECURSIVE: Schema = {
         ("text", {}),
         ("text", True),
         ("text", {"type": "string"}),
+        ("text", {"type": "string", "minLength": -(10**30), "maxLength": 10**30}),
+        ([], {"type": "array", "minItems": -(10**30), "contains": {}, "minContains": -(10**30)}),
         (None, {"type": "null"}),
         (True, {"type": "boolean"}),
         (False, {"type": "boolean", "not": {"const": True}}),
@@ -224,6 +251,13 @@ RECURSIVE: Schema = {
         ({"a": "a", "b": "b"}, {"type": "object", "required": ["a"], "dependentRequired": {"a": ["b"]}}),
         ({"a": 1}, {"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "dependentSchemas": {"a": {"maxProperties": 1}}}),
         ("red", {"enum": ["red", "green"]}),
+        ({"a": "a", "b": "b"}, {"type": "object", "minProperties": 2, "required": ["a"], "properties": {"a": {}, "b": {}}}),
+        ({"property2": "property2"}, {"type": "object", "minProperties": 1, "propertyNames": {"not": {"const": "property"}}}),
+        (3, {"type": "integer", "title": "a", "maximum": 9, "allOf": [{"minimum": 1, "title": "b", "maximum": 5}, {"minimum": 3}]}),
+        ([0], {"type": "array", "items": {"type": "number"}, "allOf": [{"items": {"type": "integer"}, "minItems": 1}]}),
+        ({"a": "a"}, {"type": "object", "minProperties": 1, "propertyNames": {"enum": [1, "a"]}}),
+        (1.5, {"type": "number", "multipleOf": 1.5, "minimum": 1}),
+        ("@aa", {"type": "string", "pattern": "^@a+$", "not": {"const": "@a"}}),
         ("green", {"enum": ["red", "green"], "not": {"const": "red"}}),
         ("mine", {"type": "string", "default": "mine"}),
         (7, {"type": "integer", "examples": ["no", 7]}),
@@ -250,9 +284,15 @@ def test_the_value_is(expected: object, schema: object) -> None:
         ("the demo finds nothing that fits a", {"type": "object", "properties": {"a": {"anyOf": []}}, "required": ["a"]}),
         ("the demo finds nothing that fits it", {"type": "array", "items": {"enum": ["a"]}, "minItems": 2, "uniqueItems": True}),
         ("the demo finds nothing that fits it", {"type": "array", "minItems": 2, "maxItems": 1}),
+        ("the demo finds nothing that fits it", {"const": 1, "minimum": 2}),
+        ("the demo finds nothing that fits it", {"type": "number", "minimum": 0.1, "maximum": 0.2, "not": {"minimum": 0}}),
+        ("the demo finds nothing that fits it", {"type": "object", "required": ["a"], "minProperties": 2, "properties": {"a": {}}, "propertyNames": {"const": "a"}}),
         ("the demo finds nothing that fits it", {"type": "object", "minProperties": 1, "propertyNames": False}),
         ("expected a schema, an object or a boolean, got 5", 5),
         ("there is no type 'text'", {"type": "text"}),
+        ("the demo finds nothing that fits it", {"const": {}, "required": [[]]}),
+        ("the demo finds nothing that fits it", {"const": {"a": 1}, "dependentRequired": {"a": [[]]}}),
+        ("minLength should be a number", {"type": "string", "minLength": 1, "allOf": [{"minLength": "2"}]}),
         ("there is no type 'text'", {"const": 1, "type": "text"}),
         (r"\$ref 'https://example.com' does not point into the schema", {"$ref": "https://example.com"}),
         (r"\$ref '#/no' points to nothing", {"$ref": "#/no"}),
@@ -274,6 +314,39 @@ def test_the_value_is(expected: object, schema: object) -> None:
 def test_what_nothing_fits_is_refused(reason: str, schema: object) -> None:
     with pytest.raises(UnknownSchema, match=reason):
         instance_of(schema)
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [
+        (1, {"not": {"const": 2}}), (2, {"not": {"const": 2}}), (1, {"const": True}), (1, {"const": 1.0}), (1.0, {"type": "integer"}),
+        ([1], {"const": [1.0]}), ([1], {"const": [1, 2]}), ({"a": 1}, {"const": {"a": 1}}), ({"a": 1}, {"const": {"b": 1}}),
+        (1, {"enum": [1, 2]}), (3, {"enum": [1, 2]}), (None, {"type": "null"}), (True, {"type": "number"}), (0, {"type": ["null", "array"]}),
+        (1, {"anyOf": [{"type": "string"}, {"minimum": 2}]}), (3, {"anyOf": [{"type": "string"}, {"minimum": 2}]}),
+        (3, {"oneOf": [{"minimum": 1}, {"minimum": 2}]}), (1, {"oneOf": [{"minimum": 1}, {"minimum": 2}]}),
+        (1, {"allOf": [{"minimum": 1}, {"minimum": 2}]}), (1, {"$ref": "#/$defs/a", "$defs": {"a": {"minimum": 2}}}),
+        (1, {"if": {"minimum": 1}, "then": {"maximum": 0}}), (0, {"if": {"minimum": 1}, "then": {"maximum": 0}}), (0, {"if": {"minimum": 1}, "else": False}),
+        ([], {"minItems": 1}), ([1, 1], {"uniqueItems": True}), ([1, 2], {"maxItems": 1}), ([1, "a"], {"prefixItems": [{"type": "string"}]}),
+        ([1, "a"], {"items": {"type": "integer"}}), ([1, "a"], {"prefixItems": [{}], "items": {"type": "string"}}),
+        ([1], {"contains": {"type": "string"}}), ([1], {"contains": {"type": "string"}, "minContains": 0}), ([1, 1], {"contains": {"const": 1}, "maxContains": 1}),
+        ({}, {"required": ["a"]}), ({}, {"minProperties": 1}), ({"a": 1, "b": 1}, {"maxProperties": 1}),
+        ({"a": 1}, {"dependentRequired": {"a": ["b"]}}), ({"a": 1, "b": 1}, {"dependentRequired": {"a": ["b"]}}), ({}, {"dependentRequired": {"a": ["b"]}}),
+        ({"a": 1}, {"dependentSchemas": {"a": {"required": ["b"]}}}), ({"a": 1}, {"dependentSchemas": {"a": True}}), ({}, {"dependentSchemas": {"a": False}}),
+        ({"a": 1}, {"propertyNames": {"maxLength": 0}}), ({"a": 1}, {"propertyNames": {"pattern": "^a"}}),
+        ({"a": 1}, {"additionalProperties": False}), ({"a": 1}, {"additionalProperties": {"type": "string"}}), ({"a": 1, "b": ""}, {"properties": {"a": {"minimum": 1}}, "additionalProperties": {"type": "string"}}),
+        ({"a": 1}, {"properties": {"a": {"minimum": 2}}}), ({"ab": 1}, {"patternProperties": {"b": {"minimum": 2}}, "additionalProperties": False}),
+        ("a", {"minLength": 2}), ("abc", {"maxLength": 2}), ("abc", {"pattern": "^b"}), ("abc", {"pattern": "b"}), ("abc", {"pattern": "b", "minLength": 3}),
+        (1, {"minimum": 1}), (1, {"exclusiveMinimum": 1}), (1, {"exclusiveMaximum": 1}), (2, {"maximum": 1}), (3, {"multipleOf": 2}), (4, {"multipleOf": 2}), (0.75, {"multipleOf": 0.25}),
+        (1, True), (1, False), ("a", {"minimum": 5}), (5, {"minLength": 9}),
+    ],
+)  # fmt: skip
+def test_a_value_fits_as_jsonschema_has_it(value: object, schema: object) -> None:
+    assert Schemas(schema).fits(value, schema) == Draft202012Validator(cast("Any", schema)).is_valid(cast("Any", value))
+
+
+def test_what_is_no_schema_is_refused() -> None:
+    with pytest.raises(UnknownSchema, match="expected a schema"):
+        Schemas(5).fits(1, 5)
 
 
 def test_hints_are_used_where_they_fit_and_each_once() -> None:
@@ -333,7 +406,7 @@ def test_a_text_fits_as_python_has_it(source: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "(a", "a)", "[a", "[b-a]", "[^\\s\\S]", r"\1", r"\b", r"\ux", r"\ud800", r"\xg1", r"\p{Greek}", "a{2", "a{,2}", "a{3,2}", "*a", "a$b", "a^b", "(^a)", "^a|b", "\\", "(?<n", "(" * 5000],
+    ["(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "(a", "a)", "[a", "[b-a]", "[^\\s\\S]", r"\1", r"\b", r"\ux", r"\ud800", r"\xg1", r"\p{Greek}", r"\pL", "a{2", "a{,2}", "a{3,2}", "*a", "a$b", "a^b", "(^a)", "^a|b", "\\", "(?<n", "(" * 5000],
 )  # fmt: skip
 def test_a_pattern_that_is_wrong_or_not_understood_is_refused(source: str) -> None:
     with pytest.raises(UnknownPattern):

@@ -131,10 +131,10 @@ class Schemas:
     def _fits_object(self, value: Mapping[str, object], schema: Mapping[str, object]) -> bool:
         if not bound(schema, "minProperties", 0) <= len(value) <= bound(schema, "maxProperties", math.inf):
             return False
-        if not all(name in value for name in _array(schema, "required")):
+        if not all(isinstance(name, str) and name in value for name in _array(schema, "required")):
             return False
         for name, needed in _object(schema, "dependentRequired").items():
-            if name in value and is_array(needed) and not all(other in value for other in needed):
+            if name in value and not all(isinstance(other, str) and other in value for other in _entries(needed)):
                 return False
         for name, more in _object(schema, "dependentSchemas").items():
             if name in value and not self.fits(value, more):
@@ -233,6 +233,10 @@ def _array(schema: Mapping[str, object], keyword: str) -> Sequence[object]:
     if not is_array(value):
         raise UnknownSchema(f"{keyword} should be an array")
     return value
+
+
+def _entries(value: object) -> Sequence[object]:
+    return value if is_array(value) else ()
 
 
 def _object(schema: Mapping[str, object], keyword: str) -> Mapping[str, object]:

@@ -227,7 +227,7 @@ class _Maker(Schemas):
     # Texts.
 
     def _texts(self, schema: _Schema, name: str) -> Iterator[str]:
-        least, most = bound(schema, "minLength", 0), bound(schema, "maxLength", math.inf)
+        least, most = max(bound(schema, "minLength", 0), 0), bound(schema, "maxLength", math.inf)
         if least > MAX_PATTERN_TEXT:
             raise UnknownSchema(f"the demo writes no text of more than {MAX_PATTERN_TEXT} characters")
         made = self._made_texts(schema, name, math.ceil(least), most)
@@ -243,13 +243,12 @@ class _Maker(Schemas):
         if isinstance(source, str):
             try:
                 pattern = read_pattern(source)
-                last = pattern.text(least)
-                yield last
-                for extra in range(1, MAX_ENTRIES):
-                    text = pattern.text(least + extra)
-                    if text == last:
-                        break  # it cannot be stretched
-                    yield (last := text)
+                text = pattern.text(least)
+                is_longer = True
+                while is_longer:
+                    yield text
+                    before, text = text, pattern.text(len(text) + 1)
+                    is_longer = len(before) < len(text) <= most
             except UnknownPattern as error:
                 raise UnknownSchema(str(error)) from None
         plain = name or _NAME
@@ -262,16 +261,16 @@ class _Maker(Schemas):
 
     def _arrays(self, schema: _Schema, name: str, active: frozenset[str]) -> Iterator[object]:
         least = bound(schema, "minItems", 0)
-        needed = bound(schema, "minContains", 1) if "contains" in schema else 0
+        needed = max(bound(schema, "minContains", 1), 0) if "contains" in schema else 0
         if max(least, needed) > MAX_ENTRIES:
             raise UnknownSchema(f"the demo makes no array of more than {MAX_ENTRIES} entries")
-        for length in range(math.ceil(max(least, needed)), MAX_ENTRIES + 1):
-            if length > bound(schema, "maxItems", math.inf):
-                return
+        length, most = math.ceil(max(least, needed)), bound(schema, "maxItems", math.inf)
+        while length <= most:
             made = self._entries(schema, name, active, length, math.ceil(needed))
             if made is None:
                 return
             yield made
+            length += 1
 
     def _entries(
         self, schema: _Schema, name: str, active: frozenset[str], length: int, needed: int
@@ -394,8 +393,9 @@ def _merged(one: _Schema, other: _Schema) -> _Schema | None:
         if key not in merged:
             merged[key] = value
         elif key in _GREATER or key in _LESS:
-            pick = max if key in _GREATER else min
-            merged[key] = pick(cast("float", merged[key]), cast("float", value))
+            none = -math.inf if key in _GREATER else math.inf
+            is_more = bound(other, key, none) > bound(merged, key, none)
+            merged[key] = value if is_more == (key in _GREATER) else merged[key]
         elif key == "multipleOf":
             merged[key] = float(_common(bound(one, key, 1), bound(other, key, 1)))
         elif key == "type":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -119,6 +119,8 @@ class Pattern:
                 if times * len(one) > MAX_PATTERN_TEXT:
                     raise UnknownPattern(f"a text of more than {MAX_PATTERN_TEXT} characters")
                 return one * times
+            case _ as never:
+                assert_never(never)
 
 
 def _bounded(text: str) -> str:
@@ -157,6 +159,8 @@ def _after(node: _Node, text: str, starts: set[int]) -> set[int]:
                 found = found | new
                 times += 1
             return found
+        case _ as never:
+            assert_never(never)
 
 
 class _Reader:

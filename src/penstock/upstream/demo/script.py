@@ -76,6 +76,7 @@ class _Answer(Struct, frozen=True):
     calls: list[Call] = []
     refusal: str = ""
     citations: int = 0
+    is_json: bool = False
     intent: str = "I shall answer in words."
 
 
@@ -115,7 +116,7 @@ class Script:
         """Yield the answer, as it is thought, written and called."""
         yield from self._reasoning()
         answer = self._answer
-        if self.directions.comments:
+        if self.directions.comments and not answer.is_json:  # whoever asks for JSON parses all there is
             yield Spoken(NewMessage("commentary"))
             yield from self._text(tokens("Let me see."), 0)
             yield Spoken(NewMessage("final_answer"))
@@ -128,7 +129,7 @@ class Script:
     # ----------------------------------------------------------------------------------------------- what is decided
 
     def _decide(self) -> _Answer:
-        directions, tools = self.directions, self._tools
+        directions = self.directions
         form = self._form()
         if directions.refuses:
             return _Answer(refusal=_REFUSAL, intent="I shall refuse.")
@@ -136,10 +137,8 @@ class Script:
         if calls.made:
             names = ", ".join(dict.fromkeys(call.name for call in calls.made))
             return _Answer(calls=calls.made, intent=f"I shall call {names}.")
-        if tools.must_call:
-            raise UnsupportedParameter("tool_choice", "it asks for a call, and leaves no function to call")
         if form is not None:
-            return _Answer(text=tokens(form), intent="I shall answer in JSON.")
+            return _Answer(text=tokens(form), is_json=True, intent="I shall answer in JSON.")
         if calls.refused:
             return _Answer(text=tokens(" ".join(calls.refused)))
         if directions.citations:
