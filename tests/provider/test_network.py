@@ -17,6 +17,7 @@ from penstock.spec.request import CreateResponse
 from penstock.stream.output import Output, Stop, Text, Usage
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.chat_completions import ChatCompletions
+from penstock.upstream.gemini import Gemini
 from tests.provider.asking import (
     ANSWER,
     ASKED,
@@ -99,6 +100,17 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent() -> None:
             assert server.asked == []
 
     run(work())
+
+
+def test_what_cannot_be_asked_can_be_known_before() -> None:
+    answer = provider("http://nowhere.invalid").answer(CreateResponse(model="m", input="Hi", truncation="auto"))
+    answer.prepare()
+    answer.prepare()
+    assert [loss.param for loss in answer.losses] == ["truncation"]
+    with pytest.raises(UnsupportedParameter, match="background"):
+        provider("http://nowhere.invalid").answer(CreateResponse(model="m", input="Hi", background=True)).prepare()
+    with pytest.raises(UnsupportedParameter, match="model"):
+        provider("http://nowhere.invalid", api=Gemini()).answer(CreateResponse(model="a?b", input="Hi")).prepare()
 
 
 def test_headers_and_query_of_ones_own_are_sent() -> None:

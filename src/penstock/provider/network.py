@@ -138,23 +138,26 @@ class _NetworkAnswer(Answer):
         self._api = api
         self._request = request
         self._is_streamed = stream
-        self._asked: UpstreamRequest | None = None
+        self._asked: tuple[str, UpstreamRequest] | None = None
 
     def prepare(self) -> None:
         """Translate the request; raise UnsupportedParameter where that is not possible."""
         self._prepared()
 
-    def _prepared(self) -> UpstreamRequest:
+    def _prepared(self) -> tuple[str, UpstreamRequest]:
+        """Return where the request goes, and what goes there."""
         if self._asked is None:
-            self._asked = self._api.request(self._request, stream=self._is_streamed)
-            self.losses.extend(self._asked.losses)
+            asked = self._api.request(self._request, stream=self._is_streamed)
+            self._asked = self._api.path(self._request, stream=self._is_streamed), asked
+            self.losses.extend(asked.losses)
         return self._asked
 
     async def batches(self) -> AsyncGenerator[Sequence[Output], None]:
         """Yield what the provider's model says, as it comes."""
-        line, api, request, stream = self._line, self._api, self._request, self._is_streamed
-        path, body = api.path(request, stream=stream), encode_plain(self._prepared().body)
-        wanted = "text/event-stream" if stream else "application/json"
+        line, api, request = self._line, self._api, self._request
+        path, asked = self._prepared()
+        body = encode_plain(asked.body)
+        wanted = "text/event-stream" if self._is_streamed else "application/json"
         headers = {"Content-Type": "application/json", "Accept": wanted}
         attempt = 0
         while True:
