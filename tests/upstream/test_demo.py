@@ -252,7 +252,7 @@ def test_what_must_be_called_is_called() -> None:
     tools = [TIME, WEATHER]
     named = {"type": "function", "name": "get_weather"}
     allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_time"}]}
-    for prompt in ("Hello", "say exactly: Hi", "call get_rich", "cite a source"):
+    for prompt in ("Hello", "say exactly: Hi", "call get_rich", "cite a source", "refuse"):
         assert len(calls(prompt, tools=tools, tool_choice="required")) == 1
         assert [name for name, _ in calls(prompt, tools=tools, tool_choice=named)] == ["get_weather"]
         assert calls(prompt, tools=tools, tool_choice=allowed) == [("get_time", {})]

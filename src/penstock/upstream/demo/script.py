@@ -76,7 +76,6 @@ class _Answer(Struct, frozen=True):
     calls: list[Call] = []
     refusal: str = ""
     citations: int = 0
-    is_json: bool = False
     intent: str = "I shall answer in words."
 
 
@@ -89,6 +88,7 @@ class Script:
         self.talk: Conversation = read_conversation(request)
         self.directions: Directions = read_directions(self.talk.prompt)
         self._tools = DemoRequest(request)
+        self._json = self._form()
         self._answer = self._decide()
 
     @property
@@ -116,7 +116,7 @@ class Script:
         """Yield the answer, as it is thought, written and called."""
         yield from self._reasoning()
         answer = self._answer
-        if self.directions.comments and not answer.is_json:  # whoever asks for JSON parses all there is
+        if self.directions.comments and self._json is None:  # whoever asks for JSON parses all there is
             yield Spoken(NewMessage("commentary"))
             yield from self._text(tokens("Let me see."), 0)
             yield Spoken(NewMessage("final_answer"))
@@ -130,15 +130,15 @@ class Script:
 
     def _decide(self) -> _Answer:
         directions = self.directions
-        form = self._form()
-        if directions.refuses:
+        form = self._json
+        if directions.refuses and not self._tools.must_call:
             return _Answer(refusal=_REFUSAL, intent="I shall refuse.")
         calls = self._called()
         if calls.made:
             names = ", ".join(dict.fromkeys(call.name for call in calls.made))
             return _Answer(calls=calls.made, intent=f"I shall call {names}.")
         if form is not None:
-            return _Answer(text=tokens(form), is_json=True, intent="I shall answer in JSON.")
+            return _Answer(text=tokens(form), intent="I shall answer in JSON.")
         if calls.refused:
             return _Answer(text=tokens(" ".join(calls.refused)))
         if directions.citations:
