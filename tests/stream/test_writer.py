@@ -1146,3 +1146,46 @@ def test_an_error_payload_keeps_its_headers() -> None:
     stream.fail(ErrorPayload(type="server_error", code=None, message="x", param=None, headers={"retry-after": "1"}))
     [error] = [event.error for event in emitter.events if isinstance(event, e.ErrorEvent)]
     assert error.headers == {"retry-after": "1"}
+
+
+class TestExtend:
+    """Fields of an implementor's own in the response. Spec: "Extending existing schemas"."""
+
+    def test_a_field_is_seen_from_the_next_snapshot_on(self) -> None:
+        emitter = ListStreamEmitter()
+        stream = writer(emitter, start=False)
+        stream.extend("acme_cache", "warm")
+        stream.start()
+        stream.send("Hi.")
+        stream.extend("acme_hints", [{"n": 1}])
+        stream.extend("acme_cache", "hot")
+        stream.finish()
+        told = [dict(event.response.extra) for event in emitter.events if isinstance(event, e.ResponseEvent)]
+        assert told == [{"acme_cache": "warm"}] * 2 + [{"acme_cache": "hot", "acme_hints": [{"n": 1}]}]
+        assert dict(stream.response.extra) == told[-1]
+
+    def test_a_failed_and_an_incomplete_response_have_it_too(self) -> None:
+        for end in (lambda stream: stream.incomplete(), lambda stream: stream.fail(PUMP)):
+            stream = writer(None, start=False)
+            stream.start()
+            stream.extend("acme_cache", "warm")
+            end(stream)
+            assert dict(stream.response.extra) == {"acme_cache": "warm"}
+
+    @pytest.mark.parametrize(("name", "value"), [("output", []), ("acme_cache", {1}), ("acme_cache", float("nan"))])
+    def test_what_is_the_specifications_or_no_json_is_refused(self, name: str, value: object) -> None:
+        stream = writer(None, start=False)
+        with pytest.raises(StreamStateError, match="extend"):
+            stream.extend(name, value)
+        stream.start()
+        assert not stream.response.extra
+
+    def test_it_tells_the_number_to_come_and_why_the_model_stopped(self) -> None:
+        stream = writer(None, start=False)
+        assert (stream.next_number, stream.stop_reason) == (0, "stop")
+        stream.start()
+        stream.send(o.Stop("max_output_tokens"))
+        assert (stream.next_number, stream.stop_reason) == (2, "max_output_tokens")
+
+
+PUMP = ErrorPayload(type="server_error", code="pump", message="The pump broke.", param=None)

@@ -38,7 +38,11 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML (default: penstock.toml, where it has any)")
     model = parser.add_argument_group("the model")
     model.add_argument("--upstream", metavar="URL", help="address of the provider's API, or its name: openai, ollama")
-    model.add_argument("--api", choices=APIS, help="what the provider speaks (default: demo, without --upstream)")
+    model.add_argument(
+        "--api",
+        choices=APIS,
+        help="what the provider speaks (default: chat-completions with --upstream URL, else demo)",
+    )
     model.add_argument(
         "--model", metavar="NAME", help="the model, whatever clients ask for (default: what they ask for)"
     )

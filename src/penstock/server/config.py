@@ -83,8 +83,9 @@ class ModelTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """`[models.NAME]`: who answers for a model.
 
     `upstream` is the address of the provider's API, or the name of a well-known one (`openai`, `ollama`); `api` what it
-    speaks there. `model` is what the provider calls the model, where that is another name. `default`: it answers for
-    all models that have no table. `headers` are sent to the provider besides.
+    speaks there, Chat Completions unless it is told or known. `model` is what the provider calls the model, where that
+    is another name. `default`: it answers for all models that have no table. `headers` are sent to the provider
+    besides.
     """
 
     api: str | None = None
@@ -239,7 +240,7 @@ def _models(tables: Mapping[str, ModelTable], environment: Mapping[str, str]) ->
 
 def _provider(name: str, table: ModelTable, environment: Mapping[str, str]) -> Provider:
     address = ADDRESSES.get(table.upstream or "")
-    api = table.api or (address.api if address is not None else None) or (DEMO if table.upstream is None else None)
+    api = table.api or (address.api if address is not None else DEMO if table.upstream is None else "chat-completions")
     if api == DEMO:
         return DemoProvider()
     if api not in UPSTREAM_NAMES:
