@@ -205,7 +205,7 @@ def test_a_response_is_found_until_it_is_deleted(client: httpx2.Client) -> None:
     found = client.get(f"/responses/{made['id']}")
     assert found.json() == made
     items = client.get(f"/responses/{made['id']}/input_items").json()
-    assert [item["content"] for item in items["data"]] == ["Hi."]
+    assert [item["content"] for item in items["data"]] == [[{"type": "input_text", "text": "Hi."}]]
     assert client.delete(f"/responses/{made['id']}").json() == {
         "id": made["id"],
         "object": "response.deleted",
@@ -214,6 +214,18 @@ def test_a_response_is_found_until_it_is_deleted(client: httpx2.Client) -> None:
     for path in (f"/responses/{made['id']}", f"/responses/{made['id']}/input_items"):
         assert client.get(path).status_code == 404
     assert error_of(client.delete(f"/responses/{made['id']}"))["type"] == "not_found"
+
+
+def test_what_the_model_said_before_is_listed_as_its_output(client: httpx2.Client) -> None:
+    said = [
+        {"role": "assistant", "content": "Hello!"},
+        {"role": "user", "content": [{"type": "input_text", "text": "?"}]},
+    ]
+    made = post(client, input=said)
+    items = client.get(f"/responses/{made['id']}/input_items?order=asc").json()["data"]
+    assert items[0]["content"] == [{"type": "output_text", "annotations": [], "text": "Hello!"}]
+    assert items[1]["content"] == said[1]["content"]
+    assert [item["status"] for item in items] == ["completed", "completed"]
 
 
 def test_a_response_that_is_not_to_be_stored_is_not_found(client: httpx2.Client) -> None:

@@ -20,12 +20,12 @@ from penstock.server.compaction import compact
 from penstock.server.errors import Refused, error_response
 from penstock.server.event_stream import EventStream, HTTPDelivery
 from penstock.server.service import Service, store_refused
-from penstock.server.shown import as_shown
+from penstock.server.shown import as_shown, input_item_as_shown
 from penstock.server.turn import CUT_OFF, Delivery, Plan, Turn
 from penstock.spec.response import Response
 from penstock.store.base import DEFAULT_PAGE, MAX_PAGE, Order, Store
 from penstock.store.errors import StoreError, UnknownCursorError
-from penstock.wire.codec import encode_plain, to_plain
+from penstock.wire.codec import encode_plain
 from penstock.wire.requests import RequestError, parse_compact, parse_create
 
 __all__ = ["Endpoints"]
@@ -140,7 +140,7 @@ class Endpoints:
             raise _wrong("after" if "after" in query else "before", str(error)) from None
         if page is None:
             raise _not_found(request)
-        data = [to_plain(item) for item in page.data]
+        data = [input_item_as_shown(item) for item in page.data]
         ends = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more}
         return _json({"object": "list", "data": data, **ends})
 

@@ -8,12 +8,13 @@ from penstock.server.client import Manner
 from penstock.server.obfuscation import ObfuscatingEmitter
 from penstock.server.view import View
 from penstock.spec.events import ResponseCompleted
+from penstock.spec.items import ItemParam, MessageItemParam
 from penstock.spec.response import Response
 from penstock.stream.emitter import StreamEventEmitter
 from penstock.stream.emitters import ListStreamEmitter
 from penstock.wire.codec import to_plain
 
-__all__ = ["as_shown", "shown_by"]
+__all__ = ["as_shown", "input_item_as_shown", "shown_by"]
 
 
 def shown_by(emitter: StreamEventEmitter, manner: Manner, *, obfuscate: bool = False) -> StreamEventEmitter:
@@ -30,3 +31,18 @@ def as_shown(response: Response, manner: Manner) -> dict[str, object]:
     event = manner.dialect().write(ResponseCompleted(sequence_number=0, response=seen))
     plain = cast("dict[str, object]", event if isinstance(event, dict) else to_plain(event))
     return cast("dict[str, object]", plain["response"])
+
+
+def input_item_as_shown(item: ItemParam) -> dict[str, object]:
+    """Return an item of a request's input, as plain JSON data, such as lists of input items hold them.
+
+    A message's content may be sent as a string; it is always listed as parts, as OpenAI lists it and its SDKs read it.
+    """
+    plain = cast("dict[str, object]", to_plain(item))
+    if isinstance(item, MessageItemParam):
+        if isinstance(item.content, str):
+            is_own = item.role == "assistant"
+            part = {"type": "output_text", "annotations": []} if is_own else {"type": "input_text"}
+            plain["content"] = [{**part, "text": item.content}]
+        plain.setdefault("status", "completed")
+    return plain
