@@ -1,0 +1,147 @@
+"""OpenAI's framework for agents: `openai-agents`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+from agents import Agent, ModelSettings, Runner, SQLiteSession, function_tool, set_tracing_disabled
+from cases import (
+    CALL,
+    CITIES,
+    FAIL,
+    FAILURE,
+    NAME,
+    NAMED,
+    PERSON,
+    REFUSAL,
+    REFUSE,
+    SAID,
+    SAY,
+    THINK,
+    THOUGHT,
+    Cases,
+    equal,
+    holds,
+    weather,
+)
+from openai.types.shared import Reasoning
+from pydantic import BaseModel
+
+cases = Cases("openai-agents", "openai")
+set_tracing_disabled(disabled=True)  # which would go to OpenAI
+asked: list[str] = []
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+
+
+@function_tool
+def get_weather(city: str) -> str:
+    """Tell the weather in a city."""
+    asked.append(city)
+    return weather(city)
+
+
+def agent(**more: Any) -> Agent[Any]:
+    return Agent(name="Tester", model="demo", **more)
+
+
+def reasoning_of(items: list[Any]) -> str:
+    found = [item.raw_item for item in items if item.type == "reasoning_item"]
+    return "".join(part.text for item in found for part in item.summary)
+
+
+@cases.case("text")
+async def text() -> None:
+    equal((await Runner.run(agent(), SAY)).final_output, SAID, "the answer")
+
+
+@cases.case("streaming")
+async def streaming() -> None:
+    result = Runner.run_streamed(agent(), SAY)
+    said = ""
+    async for event in result.stream_events():
+        if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
+            said += event.data.delta
+    equal((said, result.final_output), (SAID, SAID), "the deltas and the answer")
+
+
+@cases.case("reasoning")
+async def reasoning() -> None:
+    settings = ModelSettings(reasoning=Reasoning(effort="low", summary="auto"))
+    holds(reasoning_of((await Runner.run(agent(model_settings=settings), THINK)).new_items), THOUGHT, "the reasoning")
+    result = Runner.run_streamed(agent(), THINK)
+    said = ""
+    async for event in result.stream_events():
+        if event.type == "raw_response_event" and event.data.type == "response.reasoning_summary_text.delta":
+            said += event.data.delta
+    holds(said, THOUGHT, "the deltas")
+    holds(reasoning_of(result.new_items), THOUGHT, "the reasoning of the stream")
+
+
+@cases.case("refusal")
+async def refusal() -> None:
+    try:
+        result = await Runner.run(agent(), REFUSE)
+    except Exception as error:  # noqa: BLE001 - newer versions raise a refusal
+        holds(str(error), REFUSAL, "the error")
+    else:
+        equal(result.raw_responses[0].output[0].content[0].refusal, REFUSAL, "the refusal")
+
+
+@cases.case("parallel calls")
+@cases.case("tool results")
+async def tools() -> None:
+    for run in (Runner.run, streamed):
+        asked.clear()
+        result = await run(agent(tools=[get_weather]), CALL)
+        equal(sorted(asked), sorted(CITIES), "the calls")
+        for city in CITIES:
+            holds(result.final_output, weather(city), "the answer")
+
+
+async def streamed(who: Agent[Any], prompt: str) -> Any:
+    result = Runner.run_streamed(who, prompt)
+    async for _ in result.stream_events():
+        pass
+    return result
+
+
+@cases.case("conversation")
+async def conversation() -> None:
+    first = await Runner.run(agent(), NAMED)
+    second = await Runner.run(agent(), NAME, previous_response_id=first.last_response_id)
+    holds(second.final_output, "Alice", "the answer to a chained response")
+    session = SQLiteSession("test")
+    await Runner.run(agent(), NAMED, session=session)
+    holds((await Runner.run(agent(), NAME, session=session)).final_output, "Alice", "the answer in a session")
+
+
+@cases.case("failure")
+async def failure() -> None:
+    try:
+        await Runner.run(agent(), FAIL)
+    except openai.RateLimitError as error:
+        holds(str(error), FAILURE, "the message")
+    else:
+        raise AssertionError("nothing was raised")
+    try:
+        await streamed(agent(), FAIL)
+    except Exception as error:  # noqa: BLE001 - its own type, which says nothing of the cause
+        if "final response" not in str(error) and FAILURE not in str(error):
+            raise
+    else:
+        raise AssertionError("nothing was raised by the stream")
+
+
+@cases.case("structured output")
+async def structured_output() -> None:
+    result = await Runner.run(agent(output_type=Person), PERSON)
+    if not isinstance(result.final_output, Person):
+        raise AssertionError(f"got {result.final_output!r}")
+
+
+cases.run()
