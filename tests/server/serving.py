@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -12,7 +13,7 @@ from penstock.provider.base import Answer, Provider
 from penstock.server.app import App
 from penstock.server.run import Server, listening_socket
 from penstock.spec.request import CreateResponse
-from penstock.stream.output import Output
+from penstock.stream.output import Output, Text
 
 START_SECONDS = 20.0
 """How long a server may take to begin on a machine that is busy."""
@@ -82,6 +83,26 @@ class _ScriptedAnswer(Answer):
                 yield batch
         finally:
             self._provider.ended.set()
+
+
+class HeldProvider(ScriptedProvider):
+    """Says one thing, then waits until it is let go on; after that it waits no more."""
+
+    def __init__(self, *first: Output) -> None:
+        super().__init__()
+        self._first = first or (Text("Hel"),)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._go = asyncio.Event()
+
+    async def say(self, request: CreateResponse) -> AsyncGenerator[Sequence[Output], None]:
+        self._loop = asyncio.get_running_loop()
+        yield self._first
+        await self._go.wait()
+        yield [Text("lo.")]
+
+    def go_on(self) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._go.set)
 
 
 def stream(client: httpx2.Client, **fields: object) -> bytes:

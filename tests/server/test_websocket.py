@@ -20,7 +20,7 @@ from penstock.spec.items import MessageItemParam
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload
 from penstock.stream.output import Output
-from tests.server.serving import ScriptedProvider, served
+from tests.server.serving import HeldProvider, ScriptedProvider, served
 
 TERMINAL = ("response.completed", "response.failed", "response.incomplete", "error")
 SAID: list[list[Output]] = [[Text("Hello.")], [Usage(input_tokens=1, output_tokens=1)]]
@@ -197,13 +197,30 @@ def test_a_client_that_goes_away_stops_its_provider() -> None:
         assert provider.ended.wait(SECONDS)
 
 
-def test_what_waits_behind_a_turn_is_limited() -> None:
-    with connected(App(_Waiting(), limits=Limits(websocket_waiting=1, shutdown_seconds=0))) as socket:
-        for _ in range(3):
-            ask(socket)
-        while (message := json.loads(socket.recv(SECONDS)))["type"] != "error":
+def test_what_waits_behind_a_turn_is_limited_and_what_is_refused_is_told_in_its_turn() -> None:
+    provider = HeldProvider()
+    with connected(App(provider, limits=Limits(websocket_waiting=2))) as socket:
+        ask(socket, metadata={"turn": "1"})
+        while json.loads(socket.recv(SECONDS))["type"] != "response.output_text.delta":
             pass
-        assert (message["status"], message["error"]["type"]) == (429, "too_many_requests")
+        for number in (2, 3, 4):
+            ask(socket, metadata={"turn": str(number)})
+        provider.go_on()
+        ends = [turn(socket)[-1] for _ in range(4)]
+        assert [end["type"] for end in ends] == [*["response.completed"] * 3, "error"]
+        assert (ends[-1]["status"], ends[-1]["error"]["type"]) == (429, "too_many_requests")
+        assert asked(socket)[-1]["type"] == "response.completed"
+
+
+def test_a_client_that_floods_its_connection_is_shut_out() -> None:
+    with connected(App(HeldProvider(), limits=Limits(websocket_waiting=1, shutdown_seconds=0))) as socket:
+        for _ in range(10):
+            ask(socket)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                socket.recv(SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
 
 
 def test_a_message_that_is_too_large_closes_the_connection(provider: ScriptedProvider) -> None:

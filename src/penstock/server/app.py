@@ -12,24 +12,26 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response as HTTPResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from penstock.provider.base import Provider
 from penstock.provider.generator import GeneratorProvider
 from penstock.provider.generator import Model as GeneratorModel
+from penstock.server.client import DIALECT_HEADER
 from penstock.server.errors import Refused, error_response, failure
-from penstock.server.http import Endpoints
-from penstock.server.keys import Keys
+from penstock.server.http import RESPONSE_ID_HEADER, Endpoints
+from penstock.server.keys import Keys, is_loopback
 from penstock.server.limits import Limits
 from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.server.sealing import Seals
 from penstock.server.service import Service, store_refused
 from penstock.server.sweeper import Sweeper
-from penstock.server.websocket import serve_websocket
+from penstock.server.websocket import deny, serve_websocket
 from penstock.store.base import Store
 from penstock.store.errors import StoreError
 from penstock.store.sql import SQLStore
@@ -42,6 +44,11 @@ DEFAULT_TTL: Final = 30 * _DAY
 """How long responses are kept unless told, in seconds: OpenAI keeps them for 30 days."""
 
 _log = logging.getLogger("penstock.server")
+
+Endpoint = Callable[[Request], Awaitable[HTTPResponse]]
+"""What answers one method of a path."""
+_EXPOSED: Final = (RESPONSE_ID_HEADER, DIALECT_HEADER, "retry-after")
+"""What a web page may read of our headers."""
 
 Answering = GeneratorModel | Provider | Model
 """What can answer for a model."""
@@ -95,17 +102,17 @@ class App:
         self._is_started = False
         endpoints = Endpoints(self.service)
         path = f"{prefix}/responses"
-        self._asgi = Starlette(
+        self._asgi: ASGIApp = Starlette(
             routes=[
                 Route(path, _ASGI(endpoints.create), methods=["POST"]),
                 WebSocketRoute(path, self._websocket),
-                Route(f"{path}/compact", endpoints.compact, methods=["POST"]),
-                Route(f"{path}/{{id}}", endpoints.retrieve, methods=["GET"]),
-                Route(f"{path}/{{id}}", endpoints.delete, methods=["DELETE"]),
-                Route(f"{path}/{{id}}/input_items", endpoints.input_items, methods=["GET"]),
-                Route(f"{prefix}/models", endpoints.models, methods=["GET"]),
-                Route("/health", endpoints.health, methods=["GET"]),
-                Route("/ready", endpoints.ready, methods=["GET"]),
+                _route(f"{path}/compact", POST=endpoints.compact),
+                _route(f"{path}/{{id}}", GET=endpoints.retrieve, DELETE=endpoints.delete),
+                _route(f"{path}/{{id}}/input_items", GET=endpoints.input_items),
+                _route(f"{prefix}/models", GET=endpoints.models),
+                _route("/health", GET=endpoints.health),
+                _route("/ready", GET=endpoints.ready),
+                WebSocketRoute("/{path:path}", _no_websocket),
             ],
             exception_handlers={
                 HTTPException: _http_error,
@@ -116,6 +123,15 @@ class App:
             },
             lifespan=self._lifespan,
         )
+        self._asgi.router.redirect_slashes = False
+        if self._origins:
+            self._asgi = CORSMiddleware(
+                self._asgi,
+                allow_origins=list(self._origins),
+                allow_methods=("GET", "POST", "DELETE"),
+                allow_headers=("*",),
+                expose_headers=_EXPOSED,
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI)."""
@@ -131,7 +147,16 @@ class App:
                 return
             if not self._is_started:
                 # Mounted where nobody runs our lifespan: begin with the first request.
-                await self.start()
+                try:
+                    await self.start()
+                except StoreError as error:
+                    _log.exception("the store could not be opened")
+                    await _deny(store_refused(error), scope, receive, send)
+                    return
+            path: str = scope["path"]
+            if path.endswith("/") and path.strip("/"):
+                # A redirection would lose the bodies of clients that do not follow one.
+                scope = {**scope, "path": path.rstrip("/")}
         await self._asgi(scope, receive, send)
 
     async def start(self) -> None:
@@ -167,9 +192,20 @@ class App:
         await serve_websocket(self.service, socket)
 
     def _may_ask(self, origin: str, scope: Scope) -> bool:
-        """Whether a web page may use the server: one that it was told of, or the server's own."""
+        """Whether a web page may use the server: one that it was told of, or the server's own.
+
+        A page of any site can have its own name lead to this machine, and then is of the server's origin. So where no
+        key is asked for, the name must be one that only this machine has.
+        """
+        if origin in self._origins or "*" in self._origins:
+            return True
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-        return origin in self._origins or "*" in self._origins or urlsplit(origin).netloc == host
+        address = urlsplit(f"//{host}")
+        return (
+            bool(host)
+            and urlsplit(origin).netloc == host
+            and (bool(self.service.keys) or is_loopback(address.hostname))
+        )
 
 
 class _ASGI:
@@ -180,6 +216,15 @@ class _ASGI:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._endpoint(scope, receive, send)
+
+
+def _route(path: str, **endpoints: Endpoint) -> Route:
+    """Return a route on which each method, by its name, has an endpoint of its own."""
+
+    async def endpoint(request: Request) -> HTTPResponse:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, endpoint, methods=list(endpoints))
 
 
 def _models(served: Answering | Mapping[str, Answering] | Models) -> Models:
@@ -200,7 +245,12 @@ async def _deny(refused: Refused, scope: Scope, receive: Receive, send: Send) ->
     if scope["type"] == "http":
         await error_response(refused)(scope, receive, send)
     else:
-        await WebSocket(scope, receive, send).send_denial_response(error_response(refused))
+        await deny(WebSocket(scope, receive, send), refused)
+
+
+async def _no_websocket(socket: WebSocket) -> None:
+    message = f"there is no WebSocket {socket.url.path} here"
+    await deny(socket, Refused.because(message, code="unknown_path", error_type="not_found"))
 
 
 _CODES: Final = {404: "unknown_path", 405: "method_not_allowed"}
@@ -210,9 +260,12 @@ async def _http_error(request: Request, error: Exception) -> HTTPResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     words = f"{request.method} {request.url.path}"
-    message = (
-        f"there is no {words} here" if status == 404 else f"{words} is not served; allowed: {headers.get('Allow')}"
-    )
+    if status == 404:
+        message = f"there is no {words} here"
+    elif status == 405:
+        message = f"{words} is not served; allowed: {headers.get('Allow')}"
+    else:
+        message = f"{words}: {error}"
     kind = "not_found" if status == 404 else "invalid_request"
     payload = failure(message, code=_CODES.get(status, "invalid_request"), error_type=kind)
     return error_response(Refused(payload, status=status, headers=headers))

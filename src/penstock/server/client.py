@@ -16,7 +16,7 @@ from penstock.server.models import DialectChoice, ReasoningForm
 from penstock.server.view import ViewOptions
 from penstock.wire.dialects import Dialect, dialect_by_name
 
-__all__ = ["DIALECT_HEADER", "Manner", "manner_of"]
+__all__ = ["DIALECT_HEADER", "Client", "Manner", "client_of"]
 
 DIALECT_HEADER: Final = "penstock-dialect"
 """The header by which a client chooses the dialect, and by which the response says which it is."""
@@ -26,6 +26,7 @@ _OPENAI_AGENTS: Final = ("openai/", "asyncopenai/", "codex", "ai-sdk/openai", "a
 Vercel's AI SDK with either provider, and LiteLLM."""
 _OPENAI_HEADERS: Final = ("x-stainless-lang", "x-stainless-package-version")
 """Headers that only OpenAI's own SDKs send with every request, whoever the `User-Agent` says is using them."""
+_CHOICES: Final[tuple[DialectChoice, ...]] = get_args(DialectChoice)
 
 
 class Manner(Struct, frozen=True, kw_only=True):
@@ -40,28 +41,39 @@ class Manner(Struct, frozen=True, kw_only=True):
         return dialect_by_name(self.name)
 
 
-def manner_of(
-    headers: Mapping[str, str], *, dialect: DialectChoice, reasoning: ReasoningForm, websocket: bool = False
-) -> Manner:
-    """Return how a client with these `headers` (names in small letters) is answered.
+class Client(Struct, frozen=True, kw_only=True):
+    """Who is asking: the dialect it `wants`, if it says so, and whether it `speaks_openai`, as it says of itself."""
 
-    `dialect` and `reasoning` are the server's choices; the client's own header goes before them. Raises Refused where
-    that names no dialect.
-    """
-    wanted = headers.get(DIALECT_HEADER, dialect).strip().lower()
-    if wanted not in get_args(DialectChoice):
+    wants: DialectChoice | None
+    speaks_openai: bool
+    websocket: bool = False
+
+    def manner(self, *, dialect: DialectChoice, reasoning: ReasoningForm) -> Manner:
+        """Return how it is answered; `dialect` and `reasoning` are the choices of the server, or of the model.
+
+        The client's own choice goes before them.
+        """
+        name = self.wants or dialect
+        if name == "auto":
+            name = "openai" if self.speaks_openai else "openresponses"
+        is_openai = name == "openai"
+        raw = reasoning == "raw" or (reasoning == "auto" and not is_openai)
+        # Over a WebSocket an error ends the turn, so `response.failed` behind it would be taken for the next one's.
+        view = ViewOptions(reasoning=raw, errors=not (is_openai or self.websocket), extensions=not is_openai)
+        return Manner(name=name, view=view, shows_reasoning=reasoning != "off")
+
+
+def client_of(headers: Mapping[str, str], *, websocket: bool = False) -> Client:
+    """Return who sends these `headers` (names in small letters). Raises Refused where they name no dialect."""
+    given = headers.get(DIALECT_HEADER)
+    wants = next((name for name in _CHOICES if given is not None and name == given.strip().lower()), None)
+    if given is not None and wants is None:
         raise Refused.because(
-            f"the header {DIALECT_HEADER}: expected one of {', '.join(get_args(DialectChoice))}, got {wanted!r}",
+            f"the header {DIALECT_HEADER}: expected one of {', '.join(_CHOICES)}, got {given!r}",
             code="invalid_value",
             param=DIALECT_HEADER,
         )
-    if wanted == "auto":
-        wanted = "openai" if _speaks_openai(headers) else "openresponses"
-    is_openai = wanted == "openai"
-    raw = reasoning == "raw" or (reasoning == "auto" and not is_openai)
-    # Over a WebSocket an error ends the turn, so that `response.failed` behind it would be taken for the next one's.
-    view = ViewOptions(reasoning=raw, errors=not (is_openai or websocket), extensions=not is_openai)
-    return Manner(name=wanted, view=view, shows_reasoning=reasoning != "off")
+    return Client(wants=wants, speaks_openai=_speaks_openai(headers), websocket=websocket)
 
 
 def _speaks_openai(headers: Mapping[str, str]) -> bool:

@@ -10,17 +10,16 @@ Spec: "WebSocket Compaction", schema `CompactResource`. What compaction does to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import Final
 
 from msgspec.structs import replace
+from starlette.types import Receive
 
-from penstock.live import ResponseStream
-from penstock.provider.base import Provider
-from penstock.server.client import Manner
+from penstock.server.client import Client
 from penstock.server.context import seal_items
 from penstock.server.errors import Refused
-from penstock.server.service import Service
+from penstock.server.service import Service, answered
+from penstock.server.turn import Nobody, Plan, run_for
 from penstock.spec.items import (
     CompactionItem,
     FunctionCallItemParam,
@@ -30,7 +29,6 @@ from penstock.spec.items import (
 )
 from penstock.spec.request import CompactRequest, CreateResponse
 from penstock.spec.response import NO_INPUT_DETAILS, NO_OUTPUT_DETAILS, CompactResponse, ResponseUsage
-from penstock.upstream.base import UnsupportedParameter
 from penstock.wire.codec import to_plain
 
 __all__ = ["compact"]
@@ -53,8 +51,11 @@ _NO_USAGE: Final = ResponseUsage(
 )
 
 
-async def compact(service: Service, asked: CompactRequest, owner: str, manner: Manner) -> object:  # noqa: ARG001
-    """Return the compacted conversation, as plain JSON data. Raises Refused."""
+async def compact(service: Service, asked: CompactRequest, owner: str, client: Client, receive: Receive) -> object:
+    """Return the compacted conversation, as plain JSON data. Raises Refused.
+
+    Where the `client` goes away, as `receive` tells, the model is let go.
+    """
     name, model = service.models.find(asked.model)
     context = service.context(owner)
     previous = asked.previous_response_id or ""
@@ -65,8 +66,24 @@ async def compact(service: Service, asked: CompactRequest, owner: str, manner: M
         raise Refused.because("input: is required, and absent", code="missing_required_parameter", param="input")
     summary, usage = "", _NO_USAGE
     if model.provider.sums_up:
-        request = CreateResponse(model=model.upstream_name or name, instructions=asked.instructions, input=items)
-        summary, usage = await _sum_up(service, model.provider, request)
+        request = CreateResponse(model=name, instructions=asked.instructions, input=asked.input, store=False)
+        sent = replace(
+            request,
+            model=model.upstream_name,
+            input=[*items, MessageItemParam(role="user", content=_INSTRUCTIONS)],
+            prompt_cache_key=asked.prompt_cache_key,
+        )
+        plan = Plan(
+            request=request,
+            model=name,
+            owner=owner,
+            input=own,
+            previous=None,
+            context=items,
+            answer=answered(model, sent),
+            manner=service.manner(client, model),
+        )
+        summary, usage = await _sum_up(service, plan, receive)
     kept = _carried_over(items, summary) if summary else items
     item = CompactionItem(
         id=service.ids("cmp"), encrypted_content=seal_items(service.seals, owner, kept), status="completed"
@@ -81,25 +98,13 @@ async def compact(service: Service, asked: CompactRequest, owner: str, manner: M
     return to_plain(resource)
 
 
-async def _sum_up(service: Service, provider: Provider, request: CreateResponse) -> tuple[str, ResponseUsage]:
+async def _sum_up(service: Service, plan: Plan, receive: Receive) -> tuple[str, ResponseUsage]:
     """Return what the model makes of a conversation, and what that cost. Raises Refused where it fails."""
-    asked = MessageItemParam(role="user", content=_INSTRUCTIONS)
-    items = request.input if isinstance(request.input, list) else []
-    sent = replace(request, input=[*items, asked], store=False)
-    writer = ResponseStream(None, model="", ids=service.ids, clock=service.clock)
-    try:
-        answer = provider.answer(sent)
-        with writer:
-            async with aclosing(answer.batches()) as batches:
-                async for batch in batches:
-                    for output in batch:
-                        writer.send(output)
-    except UnsupportedParameter as error:
-        raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
-    response = writer.response
-    if response.error is not None:
-        raise Refused.because(response.error.message, code=response.error.code, error_type="model_error")
-    return response.output_text, response.usage or _NO_USAGE
+    with service.turn(plan, Nobody()) as turn:
+        await run_for(turn, receive)
+    if turn.error is not None:
+        raise Refused(turn.error)
+    return turn.response.output_text, turn.response.usage or _NO_USAGE
 
 
 def _carried_over(items: Sequence[ItemParam], summary: str) -> list[ItemParam]:

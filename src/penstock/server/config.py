@@ -10,17 +10,17 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from penstock.provider.addresses import ADDRESSES, DEFAULT_PROVIDERS
 from penstock.provider.base import Provider
 from penstock.provider.demo import DemoProvider
 from penstock.provider.network import NetworkProvider, Retries, Timeouts
 from penstock.server.app import DEFAULT_TTL, App
-from penstock.server.keys import KeyFileError, Keys
+from penstock.server.keys import KeyFileError, Keys, is_loopback
 from penstock.server.limits import Limits
 from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.spec.errors import PenstockError
@@ -35,6 +35,13 @@ _DAY: Final = 86_400.0
 _PREFIX: Final = "PENSTOCK_"
 
 
+MAX_PORT: Final = 65_535
+"""Highest TCP port: 16 bits."""
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
 class ConfigError(PenstockError):
     """Settings that make no server; the message names the file or variable, the setting, and what was expected."""
 
@@ -42,34 +49,36 @@ class ConfigError(PenstockError):
 class LimitsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """`[server.limits]`: what is not given is as in `Limits`."""
 
-    body: int | None = None
-    body_seconds: float | None = None
-    items: int | None = None
-    streams: int | None = None
-    streams_per_key: int | None = None
-    websockets_per_key: int | None = None
-    response_seconds: float | None = None
-    keep_alive_seconds: float | None = None
-    slow_reader_seconds: float | None = None
-    websocket_seconds: float | None = None
-    websocket_message: int | None = None
-    websocket_waiting: int | None = None
-    websocket_responses: int | None = None
-    shutdown_seconds: float | None = None
-    retry_after_seconds: int | None = None
+    body: Positive | None = None
+    body_seconds: Seconds | None = None
+    items: Positive | None = None
+    streams: Positive | None = None
+    streams_per_key: Positive | None = None
+    websockets_per_key: Positive | None = None
+    response_seconds: Seconds | None = None
+    keep_alive_seconds: Seconds | None = None
+    slow_reader_seconds: Seconds | None = None
+    websocket_seconds: Seconds | None = None
+    websocket_message: Positive | None = None
+    websocket_waiting: Positive | None = None
+    websocket_responses: Positive | None = None
+    shutdown_seconds: NotNegative | None = None
+    retry_after_seconds: Positive | None = None
 
 
 class ServerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """`[server]`. `store` is the URL of a database, or `none`; `ttl-days` 0 keeps responses for ever.
 
+    `api-key-file` and the variable that `api-key-env` names hold the API keys, a line each; those of both are let in.
     `secret-env` and `secret-file` say where the secret is that seals what clients keep for the server.
     """
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Annotated[int, Meta(ge=0, le=MAX_PORT)] = 8080
     store: str = "sqlite:///penstock.db"
-    ttl_days: float = DEFAULT_TTL / _DAY
+    ttl_days: NotNegative = DEFAULT_TTL / _DAY
     api_key_file: str | None = None
+    api_key_env: str = "PENSTOCK_API_KEYS"
     allow_anyone: bool = False
     secret_env: str = "PENSTOCK_SECRET"
     secret_file: str | None = None
@@ -96,10 +105,10 @@ class ModelTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     reasoning: ReasoningForm | None = None
     default: bool = False
     headers: dict[str, str] = {}
-    connect_seconds: float | None = None
-    first_byte_seconds: float | None = None
-    silence_seconds: float | None = None
-    retries: int | None = None
+    connect_seconds: Seconds | None = None
+    first_byte_seconds: Seconds | None = None
+    silence_seconds: Seconds | None = None
+    retries: Annotated[int, Meta(ge=0)] | None = None
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,17 +129,20 @@ def load_settings(
     tables = _read(path) if path is not None else {}
     server = dict(_table(tables, "server", path))
     models = {name: dict(_table(tables["models"], name, path)) for name in _table(tables, "models", path)}
+    one: dict[str, object] = {}
     for source, words in (("environment", _of_environment(environment)), ("flags", flags or {})):
         given = {name: value for name, value in words.items() if value is not None}
-        one = {name.replace("_", "-"): given.pop(name) for name in list(given) if name in _OF_A_MODEL}
-        if one:
-            name = str(one.get("model", DEMO if one.get("api") == DEMO else "*"))
-            # One model on the command line means that one, whatever the file says.
-            models = {name: {**one, "default": True}}
+        one |= {name.replace("_", "-"): given.pop(name) for name in list(given) if name in _OF_A_MODEL}
         for name, value in given.items():
             if name not in _OF_SERVER:
-                raise ConfigError(f"{source}: no setting {name!r}; there are {', '.join(_OF_SERVER)}")
+                raise ConfigError(f"{source}: no setting {name!r}; there are {', '.join((*_OF_SERVER, *_OF_A_MODEL))}")
             server[name.replace("_", "-")] = value
+    if one:
+        if "key-env" in one and not one.keys() & {"upstream", "api"}:
+            raise ConfigError("key-env: it is the key of a provider; expected an upstream or an api besides")
+        name = str(one.get("model", DEMO if one.get("api") == DEMO else "*"))
+        # One model on the command line means that one, whatever the file says.
+        models = {name: {**one, "default": True}}
     rest = {name: value for name, value in tables.items() if name not in ("server", "models", "lint")}
     try:
         return msgspec.convert({"server": server, "models": models, **rest}, Settings, strict=False)
@@ -173,11 +185,11 @@ def build_app(settings: Settings, environment: Mapping[str, str] = os.environ) -
     Without API keys only a loopback address is served, unless `allow-anyone` is set.
     """
     table = settings.server
-    keys = _keys(table)
-    if not keys and not table.allow_anyone and table.host not in ("127.0.0.1", "::1", "localhost"):
+    keys = _keys(table, environment)
+    if not keys and not table.allow_anyone and not is_loopback(table.host):
         raise ConfigError(
             f"server.host: {table.host} can be reached by others, so API keys are needed: set server.api-key-file "
-            "(--api-key-file), or server.allow-anyone where everybody may ask"
+            f"(--api-key-file) or the variable {table.api_key_env}, or server.allow-anyone where everybody may ask"
         )
     try:
         return App(
@@ -195,21 +207,24 @@ def build_app(settings: Settings, environment: Mapping[str, str] = os.environ) -
         raise ConfigError(f"server: {error}") from None
 
 
-def _keys(table: ServerTable) -> Keys:
-    if table.api_key_file is None:
-        return Keys()
-    path = Path(table.api_key_file)
+def _keys(table: ServerTable, environment: Mapping[str, str]) -> Keys:
+    text = environment.get(table.api_key_env)
+    place = f"the variable {table.api_key_env}"
     try:
-        return Keys.from_file(path)
+        keys = Keys.from_text(text) if text else Keys()
+        if table.api_key_file is None:
+            return keys
+        place = f"server.api-key-file: {table.api_key_file}"
+        return keys | Keys.from_file(Path(table.api_key_file))
     except OSError as error:
-        raise ConfigError(f"server.api-key-file: {path}: {error.strerror or error}") from None
+        raise ConfigError(f"{place}: {error.strerror or error}") from None
     except KeyFileError as error:
-        raise ConfigError(f"server.api-key-file: {path}: {error}") from None
+        raise ConfigError(f"{place}: {error}") from None
 
 
 def _secret(table: ServerTable, environment: Mapping[str, str]) -> str | None:
     if table.secret_file is None:
-        return environment.get(table.secret_env)
+        return environment.get(table.secret_env) or None
     try:
         return Path(table.secret_file).read_text("utf-8").strip()
     except (OSError, ValueError) as error:

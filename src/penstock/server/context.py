@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from penstock.server.errors import Refused
@@ -31,15 +31,23 @@ from penstock.store.naming import with_ids
 from penstock.wire.codec import to_plain
 from penstock.wire.load import load
 
-__all__ = ["COMPACTION", "REASONING", "Context", "Memory", "as_params", "seal_items"]
+__all__ = ["COMPACTION", "REASONING", "Context", "Memory", "Remembered", "as_params", "seal_items"]
 
 COMPACTION: Final = "compaction"
 """The purpose compacted conversations are sealed for."""
 REASONING: Final = "reasoning"
 """The purpose reasoning is sealed for."""
 
-Memory = Mapping[str, Sequence[ItemParam]]
-"""Whole conversations by the id of their last response, as a WebSocket remembers them."""
+
+class Remembered(Struct, frozen=True):
+    """A whole conversation, and whether its last response is in the store too."""
+
+    items: Sequence[ItemParam]
+    is_stored: bool
+
+
+Memory = Mapping[str, Remembered]
+"""Conversations by the id of their last response, as a WebSocket remembers them."""
 
 
 class _Items(SpecObject, frozen=True, kw_only=True):
@@ -87,16 +95,21 @@ class Context:
         items: list[ItemParam] = []
         for number, item in enumerate(given):
             if isinstance(item, ItemReferenceParam):
-                items.append(await self._referred(item, f"input[{number}]"))
+                items.append(await self._referred(item, f"input[{number}]", items))
             else:
                 items.append(item)
         return with_ids(items, self._ids)
+
+    def is_stored(self, response_id: str) -> bool:
+        """Whether a response that can be continued from is in the store, as far as is known here."""
+        remembered = self._memory.get(response_id)
+        return remembered is None or remembered.is_stored
 
     async def before(self, response_id: str) -> list[ItemParam]:
         """Return the conversation up to and with a response. Raises Refused where it cannot be continued from."""
         remembered = self._memory.get(response_id)
         if remembered is not None:
-            return list(remembered)
+            return list(remembered.items)
         stored = await self._store.conversation(response_id, owner=self._owner) if self._store is not None else None
         if not stored:
             raise Refused.because(
@@ -157,8 +170,9 @@ class Context:
                     param=place,
                 )
 
-    async def _referred(self, reference: ItemReferenceParam, path: str) -> ItemParam:
-        for conversation in self._memory.values():
+    async def _referred(self, reference: ItemReferenceParam, path: str, earlier: Sequence[ItemParam]) -> ItemParam:
+        """Return what `reference` means: an item `earlier` in the same request, or one remembered, or one stored."""
+        for conversation in (earlier, *(remembered.items for remembered in self._memory.values())):
             for item in conversation:
                 if item.id == reference.id:
                     return item

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.types import Receive, Send
 
@@ -48,16 +49,13 @@ class HTTPDelivery(Delivery):
     async def deliver(self) -> None:
         """Send what waits."""
         if self._waiting:
-            data = b"".join(self._waiting)
-            self._waiting.clear()
-            await self._put(data, more=True)
+            await self._put(self._taken, more=True)
 
     async def end(self) -> None:
         """Send what waits and the end of the stream."""
         self._frames.done()
-        data = b"".join(self._waiting)
-        self._waiting.clear()
-        await self._put(data, more=False)
+        await self._put(self._taken, more=False)
+        self.close()
 
     def discard(self) -> None:
         """Forget what waits."""
@@ -66,16 +64,24 @@ class HTTPDelivery(Delivery):
     async def ping(self) -> None:
         """Send a comment, unless something is being sent."""
         if not self.is_sending:
-            await self._put(_PING, more=True)
+            await self._put(lambda: _PING, more=True)
 
-    async def _put(self, data: bytes, *, more: bool) -> None:
-        if self._send is None:
-            return
+    def _taken(self) -> bytes:
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        return data
+
+    async def _put(self, take: Callable[[], bytes], *, more: bool) -> None:
+        """Send what `take` returns when it is this one's turn: who is cancelled before has taken nothing."""
         async with self._turn:
+            if self._send is None:
+                return
             self.sent_at = self._clock()
             self.is_sending = True
             try:
-                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+                # A server may raise OSError where the client is gone (ASGI); what watches the client knows already.
+                with suppress(OSError):
+                    await self._send({"type": "http.response.body", "body": take(), "more_body": more})
             finally:
                 self.is_sending = False
                 self.sent_at = self._clock()
@@ -88,6 +94,8 @@ class EventStream:
         """Tell of `turn` by `delivery`, below these headers."""
         self._turn = turn
         self._delivery = delivery
+        self._task: asyncio.Task[object] | None = None
+        self._is_cut_off = False
         self._headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
     @property
@@ -102,12 +110,17 @@ class EventStream:
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Stream. Returns when the client has been told everything, or is gone."""
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        self._task = asyncio.current_task()
+        with suppress(OSError):
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
         self._delivery.open(send)
         watcher = asyncio.create_task(self._watch(receive))
         try:
             await self._turn.run()
             await self._delivery.end()
+        except asyncio.CancelledError:
+            if not self._is_cut_off or self._task is None or self._task.uncancel():
+                raise
         finally:
             watcher.cancel()
 
@@ -118,7 +131,12 @@ class EventStream:
     def cut_off(self) -> None:
         """End the stream without telling the client, which does not listen."""
         self._delivery.close()
-        self._turn.stop(CUT_OFF)
+        if not self._turn.is_over:
+            self._turn.stop(CUT_OFF)
+        elif self._delivery.is_sending and self._task is not None and not self._is_cut_off:
+            # Nothing is left to stop but the sending of the end.
+            self._is_cut_off = True
+            self._task.cancel()
 
     async def _watch(self, receive: Receive) -> None:
         """Stop the provider when the client goes away."""

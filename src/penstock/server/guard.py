@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from penstock.server.errors import failure
-from penstock.spec.items import FunctionCallItem
+from penstock.spec.items import ExtensionItem, FunctionCallItem
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload
 from penstock.spec.tools import AllowedToolsParam, ExtensionToolChoice, FunctionToolParam, SpecificFunctionParam
-from penstock.stream.output import Arguments, Done, FunctionCall, Output, ReadyItem
+from penstock.stream.output import Arguments, Done, Extension, FunctionCall, Output, ReadyItem, Stop, Usage
 
 __all__ = ["Guard"]
+
+_BESIDE = (Extension, Stop, Usage)
+"""What is said beside the items: no item begins with it."""
 
 
 class Guard:
@@ -47,7 +50,9 @@ class Guard:
         self._is_single = request.parallel_tool_calls is False
         self._calls = 0
         self._left_out: set[str] = set()
+        self._has_others_call = False
         self._is_last_left_out = False
+        self._is_left_out_open = False
 
     def allow(self, outputs: Iterable[Output]) -> Sequence[Output]:
         """Return what of `outputs` may be written."""
@@ -55,7 +60,7 @@ class Guard:
 
     def missing(self) -> ErrorPayload | None:
         """Return the error where the model stopped without the call it had to make; None where all is well."""
-        if self._mode != "required" or self._calls:
+        if self._mode != "required" or self._calls or (self._has_others_call and self._demanded is None):
             return None
         wanted = "a call" if self._demanded is None else f"a call of {self._demanded!r}"
         message = f"tool_choice asks for {wanted}, and the model stopped without one"
@@ -64,26 +69,39 @@ class Guard:
     def _may(self, output: Output) -> bool:
         match output:
             case FunctionCall():
-                name, ids = output.name, (output.key, output.call_id)
+                return self._may_call(output.name, output.key, output.call_id)
             case ReadyItem(item=FunctionCallItem() as item):
-                name, ids = item.name, (item.call_id, None)
-            case Arguments() | Done():
-                if output.call is None:
-                    return not (self._is_last_left_out and isinstance(output, Arguments))
+                return self._may_call(item.name, item.call_id)
+            case Arguments() if output.call is None:
+                return not self._is_last_left_out
+            case Arguments():
+                # The writer takes arguments without a name for those of the call that it was last told of by name.
+                self._is_last_left_out = output.call in self._left_out
+                return not self._is_last_left_out
+            case Done() if output.call is None:
+                return not self._is_left_out_open
+            case Done():
                 return output.call not in self._left_out
+            case ReadyItem(item=ExtensionItem()):
+                # Tools of the provider's own have items of its own: one of them may be the call that was asked for.
+                self._has_others_call = True
             case _:
-                return True
+                pass
+        if not isinstance(output, _BESIDE):
+            self._is_left_out_open = False
+        return True
+
+    def _may_call(self, name: str, *ids: str | None) -> bool:
         reason = self._objection(name)
         named = {each for each in ids if each is not None}
+        self._is_last_left_out = self._is_left_out_open = reason is not None
         if reason is None:
             self._calls += 1
             self._left_out -= named
-            self._is_last_left_out = False
             return True
         param, words = reason
         self._lose(param, f"the model called {name!r}, which was left out: {words}")
         self._left_out |= named
-        self._is_last_left_out = True
         return False
 
     def _objection(self, name: str) -> tuple[str, str] | None:

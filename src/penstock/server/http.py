@@ -14,14 +14,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 
+from penstock.provider.exchange import Fault
 from penstock.server.access import AccessRecord
-from penstock.server.client import DIALECT_HEADER, Manner, manner_of
+from penstock.server.client import DIALECT_HEADER, Client, Manner, client_of
 from penstock.server.compaction import compact
 from penstock.server.errors import Refused, error_response
 from penstock.server.event_stream import EventStream, HTTPDelivery
 from penstock.server.service import Service, store_refused
 from penstock.server.shown import as_shown, input_item_as_shown
-from penstock.server.turn import CUT_OFF, Delivery, Plan, Turn
+from penstock.server.turn import Nobody, Plan, run_for
 from penstock.spec.response import Response
 from penstock.store.base import DEFAULT_PAGE, MAX_PAGE, Order, Store
 from penstock.store.errors import StoreError, UnknownCursorError
@@ -51,13 +52,13 @@ class Endpoints:
         record = AccessRecord.of_http(scope)
         try:
             owner = record.owner = self._service.keys.owner(request.headers.get("authorization"))
-            manner = self._manner(request)
+            client = client_of(request.headers)
             asked = parse_create(await self._body(request))
-            plan = await self._service.plan(asked, owner, manner)
+            plan = await self._service.plan(asked, owner, client)
             if asked.stream:
-                await self._stream(plan, manner, receive, send, record)
+                await self._stream(plan, receive, send, record)
             else:
-                response = await self._answer(plan, manner, receive, record)
+                response = await self._answer(plan, receive, record)
                 await response(scope, receive, send)
         except (Refused, RequestError, StoreError) as error:
             refused = _refused(error)
@@ -66,8 +67,8 @@ class Endpoints:
         finally:
             record.write()
 
-    async def _stream(self, plan: Plan, manner: Manner, receive: Receive, send: Send, record: AccessRecord) -> None:
-        options = plan.request.stream_options
+    async def _stream(self, plan: Plan, receive: Receive, send: Send, record: AccessRecord) -> None:
+        options, manner = plan.request.stream_options, plan.manner
         delivery = HTTPDelivery(manner, obfuscate=bool(options and options.include_obfuscation))
         with self._service.turn(plan, delivery) as turn:
             record.follow(turn)
@@ -84,30 +85,29 @@ class Endpoints:
             finally:
                 self._service.watched.discard(stream)
 
-    async def _answer(self, plan: Plan, manner: Manner, receive: Receive, record: AccessRecord) -> HTTPResponse:
+    async def _answer(self, plan: Plan, receive: Receive, record: AccessRecord) -> HTTPResponse:
         """Make the response, and answer with it when it has ended; it is given up where the client goes away."""
-        delivery = _Nobody()
-        with self._service.turn(plan, delivery) as turn:
+        with self._service.turn(plan, Nobody()) as turn:
             record.follow(turn)
-            watcher = asyncio.create_task(_stop_when_gone(turn, receive))
-            try:
-                await turn.run()
-            finally:
-                watcher.cancel()
-            headers = _response_headers(turn.response, manner)
+            await run_for(turn, receive)
+            headers = _response_headers(turn.response, plan.manner)
             if turn.error is not None:
-                return error_response(Refused(turn.error), headers=headers)
-            return _json(as_shown(turn.response, manner), headers)
+                refused = Refused(turn.error, headers=headers)
+                record.refused(refused)
+                return error_response(refused)
+            return _json(as_shown(turn.response, plan.manner), headers)
 
     # Stored responses.
 
     async def retrieve(self, request: Request) -> HTTPResponse:
         """`GET /responses/{id}`."""
-        owner, manner = self._known(request)
+        owner, client = self._known(request)
         stored = await self._store.get(request.path_params["id"], owner=owner)
         if stored is None:
             raise _not_found(request)
-        return _json(as_shown(stored.response, manner), _response_headers(stored.response, manner))
+        response = stored.response
+        manner = self._service.manner(client, self._service.models.get(response.model))
+        return _json(as_shown(response, manner), _response_headers(response, manner))
 
     async def delete(self, request: Request) -> HTTPResponse:
         """`DELETE /responses/{id}`."""
@@ -148,16 +148,20 @@ class Endpoints:
 
     async def compact(self, request: Request) -> HTTPResponse:
         """`POST /responses/compact`."""
-        owner, manner = self._known(request)
+        owner, client = self._known(request)
         asked = parse_compact(await self._body(request))
-        return _json(await compact(self._service, asked, owner, manner))
+        return _json(await compact(self._service, asked, owner, client, request.receive))
 
     async def models(self, request: Request) -> HTTPResponse:
         """`GET /models`."""
         self._known(request)
+        try:
+            infos = await self._service.models.listed()
+        except Fault as fault:
+            raise Refused(fault.error) from None
         listed = [
             {"id": info.id, "object": "model", "created": info.created, "owned_by": info.owned_by or "penstock"}
-            for info in await self._service.models.listed()
+            for info in infos
         ]
         return _json({"object": "list", "data": listed})
 
@@ -185,12 +189,8 @@ class Endpoints:
             raise Refused.because("this server keeps no responses", code="not_stored", error_type="not_found")
         return store
 
-    def _known(self, request: Request) -> tuple[str, Manner]:
-        owner = self._service.keys.owner(request.headers.get("authorization"))
-        return owner, self._manner(request)
-
-    def _manner(self, request: Request) -> Manner:
-        return manner_of(request.headers, dialect=self._service.dialect, reasoning=self._service.reasoning)
+    def _known(self, request: Request) -> tuple[str, Client]:
+        return self._service.keys.owner(request.headers.get("authorization")), client_of(request.headers)
 
     async def _body(self, request: Request) -> bytes:
         """Return the body of a request. Raises Refused where it is not called JSON, too large or too slow."""
@@ -223,25 +223,6 @@ class Endpoints:
         except ClientDisconnect:
             raise Refused.because("the client went away", code="client_disconnected") from None
         return bytes(data)
-
-
-class _Nobody(Delivery):
-    """Delivers to nobody: who asked for a whole response waits for its end."""
-
-    def __init__(self) -> None:
-        self.emitter = None
-
-    async def deliver(self) -> None:
-        """Do nothing."""
-
-    def discard(self) -> None:
-        """Do nothing."""
-
-
-async def _stop_when_gone(turn: Turn, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    turn.stop(CUT_OFF)
 
 
 def _refused(error: Refused | RequestError | StoreError) -> Refused:

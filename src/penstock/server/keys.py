@@ -10,13 +10,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from penstock.server.errors import Refused
 from penstock.spec.errors import PenstockError
 
-__all__ = ["ANYONE", "KeyFileError", "Keys"]
+__all__ = ["ANYONE", "KeyFileError", "Keys", "is_loopback"]
 
 ANYONE: Final = "anyone"
 """Whose the responses are of a server without keys."""
@@ -39,37 +40,48 @@ class Keys:
 
         Several keys may have one name; their responses belong together. Raises KeyFileError.
         """
-        self._digests: list[tuple[bytes, str]] = []
+        self._names: dict[bytes, str] = {}
         for number, (name, key) in enumerate(keys, 1):
-            if not _NAME(name):
-                raise KeyFileError(f"key {number}: the name must be 1 to 64 letters, digits, '.', '_' or '-'")
-            digest = _DIGEST(key)
-            if digest is None and len(key) < MIN_KEY_LENGTH:
-                raise KeyFileError(
-                    f"key {number} ({name}): shorter than {MIN_KEY_LENGTH} characters, too easily guessed"
-                )
-            self._digests.append((bytes.fromhex(digest[1]) if digest else _sha256(key), name))
+            self._let_in(name, key, f"key {number}")
+
+    def _let_in(self, name: str, key: str, place: str) -> None:
+        if not _NAME(name):
+            raise KeyFileError(f"{place}: the name must be 1 to 64 letters, digits, '.', '_' or '-'")
+        digest = _DIGEST(key)
+        if digest is None and len(key) < MIN_KEY_LENGTH:
+            raise KeyFileError(f"{place} ({name}): shorter than {MIN_KEY_LENGTH} characters, too easily guessed")
+        self._add(bytes.fromhex(digest[1]) if digest else _sha256(key), name, place)
+
+    def _add(self, digest: bytes, name: str, place: str) -> None:
+        other = self._names.setdefault(digest, name)
+        if other != name:
+            raise KeyFileError(f"{place} ({name}): it is the key of {other} already")
+
+    def __or__(self, others: Keys) -> Keys:
+        """Return the keys of both. Raises KeyFileError where one key has two names."""
+        both = Keys()
+        for digest, name in (*self._names.items(), *others._names.items()):
+            both._add(digest, name, "a key")
+        return both
 
     @classmethod
     def from_text(cls, text: str) -> Keys:
         """Read a key a line, `name: key` or the key alone; `#` begins a comment. Raises KeyFileError."""
-        keys: list[tuple[str, str]] = []
+        keys = cls()
         for number, line in enumerate(text.splitlines(), 1):
             entry = line.strip()
             if not entry or entry.startswith("#"):
                 continue
             name, colon, key = entry.partition(": ")
             if not colon:
+                if ":" in entry and not _DIGEST(entry):
+                    raise KeyFileError(f"line {number}: expected 'name: key', with a space, or a key without a colon")
                 key = entry
                 name = f"key-{_sha256(key).hex()[:12]}"
-            try:
-                cls([(name.strip(), key.strip())])
-            except KeyFileError as error:
-                raise KeyFileError(f"line {number}: {str(error).partition(': ')[2]}") from None
-            keys.append((name.strip(), key.strip()))
+            keys._let_in(name.strip(), key.strip(), f"line {number}")
         if not keys:
             raise KeyFileError("there is no key in it; a server without keys is started without a key file")
-        return cls(keys)
+        return keys
 
     @classmethod
     def from_file(cls, path: Path) -> Keys:
@@ -81,11 +93,11 @@ class Keys:
 
     def __bool__(self) -> bool:
         """Whether a key is asked for."""
-        return bool(self._digests)
+        return bool(self._names)
 
     def owner(self, authorization: str | None) -> str:
         """Return the name of whoever sends this `Authorization` header; raise Refused where it is nobody known."""
-        if not self._digests:
+        if not self._names:
             return ANYONE
         if authorization is None:
             raise _unauthorized("no API key was sent; expected the header Authorization: Bearer KEY", "missing_api_key")
@@ -94,12 +106,22 @@ class Keys:
             raise _unauthorized("the header Authorization is not of the form: Bearer KEY", "invalid_api_key")
         digest = _sha256(key.strip())
         found = ""
-        for known, name in self._digests:  # all of them, always: how long it takes tells nothing
+        for known, name in self._names.items():  # all of them, always: how long it takes tells nothing
             if hmac.compare_digest(known, digest):
                 found = name
         if not found:
             raise _unauthorized("the API key is not known here", "invalid_api_key")
         return found
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host, by name or address, is this machine and can be no other."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _sha256(key: str) -> bytes:

@@ -68,6 +68,10 @@ class Models:
             param="model",
         )
 
+    def get(self, name: str) -> Model | None:
+        """Return the model that a response names, where it is still there."""
+        return self._models.get(name, self._default)
+
     async def listed(self) -> list[ModelInfo]:
         """Return what `GET /models` shows: the models by name, and what the default's provider says it has."""
         named = [ModelInfo(id=name, owned_by=model.provider.name) for name, model in self._models.items()]

@@ -13,21 +13,23 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from penstock.live import random_id
-from penstock.server.client import Manner
+from penstock.provider.base import Answer
+from penstock.server.client import Client, Manner
 from penstock.server.context import REASONING, Context, Memory
 from penstock.server.errors import Refused
 from penstock.server.keys import Keys
 from penstock.server.limits import Limits
-from penstock.server.models import DialectChoice, Models, ReasoningForm
+from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.server.reasoning import ReasoningSealer
 from penstock.server.sealing import Seals
-from penstock.server.turn import NOT_STORED, SHUTTING_DOWN, Delivery, Plan, Turn
+from penstock.server.turn import SHUTTING_DOWN, Delivery, Plan, Turn, not_stored
 from penstock.spec.request import CreateResponse
 from penstock.store.base import Store
-from penstock.store.errors import ConversationTooLongError, StoreError, UnknownResponseError
+from penstock.store.errors import StoreError
+from penstock.store.naming import with_ids
 from penstock.upstream.base import UnsupportedParameter
 
-__all__ = ["Service", "Watched", "store_refused"]
+__all__ = ["Service", "Watched", "answered", "store_refused"]
 
 ENCRYPTED = "reasoning.encrypted_content"
 
@@ -100,7 +102,12 @@ class Service:
         """Return what finds out about the conversations of `owner`."""
         return Context(store=self.store, seals=self.seals, limits=self.limits, ids=self.ids, owner=owner, memory=memory)
 
-    async def plan(self, request: CreateResponse, owner: str, manner: Manner, memory: Memory | None = None) -> Plan:
+    def manner(self, client: Client, model: Model | None = None) -> Manner:
+        """Return how `client` is answered for `model`: as it wants, else as the model, else as the server is set."""
+        dialect, reasoning = (model.dialect, model.reasoning) if model is not None else (None, None)
+        return client.manner(dialect=dialect or self.dialect, reasoning=reasoning or self.reasoning)
+
+    async def plan(self, request: CreateResponse, owner: str, client: Client, memory: Memory | None = None) -> Plan:
         """Return what is to be done for `request`. Raises Refused where it cannot be."""
         self._refuse_unserved(request)
         name, model = self.models.find(request.model if request.model is not UNSET else None)
@@ -108,6 +115,7 @@ class Service:
         previous = request.previous_response_id or ""
         before = await context.before(previous) if previous else []
         own = await context.own(request.input)
+        is_chained = not previous or context.is_stored(previous)
         whole = [*before, *own]
         told = context.opened(whole, first=len(before))
         context.check_calls(told, first=len(told) - len(own))
@@ -128,19 +136,17 @@ class Service:
                 background=UNSET,
                 store=False,
             )
-            try:
-                answer = model.provider.answer(sent)
-                answer.prepare()
-            except UnsupportedParameter as error:
-                raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
+            answer = answered(model, sent)
         return Plan(
             request=replace(request, model=name),
             model=name,
             owner=owner,
-            input=own,
+            # What only a connection remembers would be lost with it: then the whole conversation is stored.
+            input=own if is_chained else with_ids(whole, self.ids),
+            previous=previous if previous and is_chained else None,
             context=whole,
             answer=answer,
-            shows_reasoning=manner.shows_reasoning,
+            manner=self.manner(client, model),
             sealer=self._sealer(request, owner),
         )
 
@@ -243,13 +249,20 @@ GRACE_SECONDS = 5.0
 """How long ended streams have for telling their clients and the store so."""
 
 
+def answered(model: Model, sent: CreateResponse) -> Answer:
+    """Return the model's answer to what it is sent, not begun. Raises Refused where it cannot be asked."""
+    try:
+        answer = model.provider.answer(sent)
+        answer.prepare()
+    except UnsupportedParameter as error:
+        raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
+    return answer
+
+
 def store_refused(error: StoreError) -> Refused:
     """Return the refusal of a request that the store could not serve."""
-    if isinstance(error, UnknownResponseError):
-        return Refused.because(str(error), code="previous_response_not_found", param="previous_response_id", status=400)
-    if isinstance(error, ConversationTooLongError):
-        return Refused.because(str(error), code="conversation_too_long", param="previous_response_id")
-    return Refused.because(NOT_STORED.message, code="store_unavailable", error_type="server_error", status=503)
+    payload = not_stored(error)
+    return Refused(payload, status=503 if payload.type == "server_error" else None)
 
 
 def _stopping() -> Refused:

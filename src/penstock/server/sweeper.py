@@ -10,7 +10,6 @@ from typing import Final
 
 from penstock.server.service import Service
 from penstock.store.base import HEARTBEAT_SECONDS, LEASE_SECONDS
-from penstock.store.errors import StoreError
 
 __all__ = ["Sweeper"]
 
@@ -55,8 +54,8 @@ class Sweeper:
             await asyncio.sleep(seconds)
             try:
                 await act()
-            except StoreError:
-                _log.exception("the store could not be looked after")
+            except Exception:  # noqa: BLE001 - streams would be looked after no more, or the store
+                _log.exception("the server's streams or its store could not be looked after")
 
     async def _watch(self) -> None:
         limits = self._service.limits

@@ -10,15 +10,17 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 from msgspec.structs import replace
+from starlette.types import Receive
 
 from penstock.live import ResponseStream
 from penstock.provider.base import Answer
+from penstock.server.client import Manner
 from penstock.server.errors import failure
 from penstock.server.guard import Guard
 from penstock.server.reasoning import ReasoningSealer
@@ -27,14 +29,14 @@ from penstock.spec.items import ItemParam
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload, Response, ResponseError
 from penstock.store.base import Store
-from penstock.store.errors import StoreError
+from penstock.store.errors import ConversationTooLongError, UnknownResponseError
 from penstock.stream.emitter import StreamEventEmitter
 from penstock.stream.machine import StreamStateError
 from penstock.stream.output import Failure, Output
 from penstock.stream.writer import WriterOptions
-from penstock.upstream.base import UnsupportedParameter
+from penstock.upstream.base import Loss, UnsupportedParameter
 
-__all__ = ["LOSSES", "Delivery", "Plan", "Turn"]
+__all__ = ["LOSSES", "Delivery", "Nobody", "Plan", "Turn", "not_stored", "run_for"]
 
 LOSSES: Final = "penstock_losses"
 """The field of a response that lists what of the request the model was not asked, and what of its reply was left out:
@@ -52,17 +54,20 @@ _log = logging.getLogger("penstock.server")
 class Plan(Struct, frozen=True, kw_only=True):
     """What a turn is to do: `request` as the client sent it, and everything that was found out about it.
 
-    `input` are the request's own items, each with an id; `context` the whole conversation, theirs included, as the
-    client knows it. `answer` is the provider's, not begun; None for a response without any output (a warm-up).
+    `input` are the items that are stored with the response, each with an id, and `previous` the stored response they
+    come after: the request's own, unless what it continues from is not stored. `context` is the whole conversation as
+    the client knows it. `answer` is the provider's, not begun; None for a response without any output (a warm-up).
+    `manner` is how the client is answered.
     """
 
     request: CreateResponse
     model: str
     owner: str
     input: Sequence[ItemParam]
+    previous: str | None
     context: Sequence[ItemParam]
     answer: Answer | None
-    shows_reasoning: bool = True
+    manner: Manner
     sealer: ReasoningSealer | None = None
 
 
@@ -79,6 +84,20 @@ class Delivery(ABC):
     @abstractmethod
     def discard(self) -> None:
         """Forget what waits."""
+
+
+class Nobody(Delivery):
+    """Delivers to nobody: who asked for a whole response waits for its end."""
+
+    def __init__(self) -> None:
+        """Take no events."""
+        self.emitter = None
+
+    async def deliver(self) -> None:
+        """Do nothing."""
+
+    def discard(self) -> None:
+        """Do nothing."""
 
 
 class Turn:
@@ -100,7 +119,7 @@ class Turn:
         It may take `seconds`.
         """
         self.plan = plan
-        options = None if plan.shows_reasoning else WriterOptions(reasoning="off")
+        options = None if plan.manner.shows_reasoning else WriterOptions(reasoning="off")
         request = plan.request
         self._delivery = delivery
         self.writer = ResponseStream(
@@ -140,28 +159,41 @@ class Turn:
     async def run(self) -> None:
         """Make the response, and deliver its events.
 
-        Returns when the response has ended, one way or another; raises only what its last delivery raises.
+        Returns when the response has ended, one way or another; raises only what its last delivery raises, and
+        CancelledError, with the response stored as failed.
         """
         self._task = asyncio.current_task()
         storing = self._begin_storing()
         try:
-            await self._make()
-        except asyncio.CancelledError:
             if self._stopped is None:
+                await self._make()
+        except asyncio.CancelledError:
+            if self._stopped is None and self._is_cancelled():
                 self._stopped = CUT_OFF
                 self._end_as(self._stopped)
-                await asyncio.shield(self._keep(storing))
+                await self._kept(storing)
                 raise
-            if self._task is not None:
+            if self._stopped is None:
+                _log.exception("what answers for the response %s gave up", self.writer.response.id)
+                self._end_as(BROKE)
+        if self._stopped is not None:
+            if self._task is not None and self._is_cancelled():
                 self._task.uncancel()
             self._end_as(self._stopped)
-        await self._keep(storing)
+        await self._kept(storing)
         await self._delivery.deliver()
+
+    def _is_cancelled(self) -> bool:
+        """Whether it was this task that somebody cancelled, and not something within what answers."""
+        return self._task is not None and self._task.cancelling() > 0
 
     # The response.
 
     async def _make(self) -> None:
         writer = self.writer
+        if self.plan.answer is not None:
+            # What of the request is not asked is known already, and told from the first event on.
+            self._lose_all(self.plan.answer.losses)
         writer.start()
         limit = asyncio.timeout(self._seconds)
         try:
@@ -193,8 +225,7 @@ class Turn:
                 if self.is_over:
                     break
                 await self._deliver()
-        for loss in answer.losses:
-            self._lose(loss.param, loss.reason)
+        self._lose_all(answer.losses)
         if self.plan.sealer is not None:
             self._write(self.plan.sealer.end())
         # Of a model that was stopped nothing can be demanded.
@@ -204,9 +235,11 @@ class Turn:
                 self._end_as(missing)
 
     def _say(self, batch: Sequence[Output]) -> None:
+        batch = self._guard.allow(batch)
+        # After the guard: a call that is left out does not end the reasoning before it.
         if self.plan.sealer is not None:
             batch = self.plan.sealer.add(batch)
-        self._write(self._guard.allow(batch))
+        self._write(batch)
 
     def _write(self, outputs: Sequence[Output]) -> None:
         if self.is_over:
@@ -223,6 +256,10 @@ class Turn:
             if isinstance(output, Failure):
                 self.error = output.error
                 return
+
+    def _lose_all(self, losses: Iterable[Loss]) -> None:
+        for loss in losses:
+            self._lose(loss.param, loss.reason)
 
     def _lose(self, param: str, reason: str) -> None:
         loss = {"param": param, "reason": reason}
@@ -244,39 +281,85 @@ class Turn:
         if self._store is None:
             return None
         response = replace(self.writer.response, status="in_progress")
-        previous = self.plan.request.previous_response_id
         return asyncio.create_task(
             self._store.begin(
                 response,
                 owner=self.plan.owner,
                 input=self.plan.input,
-                previous=previous if previous is not UNSET else None,
+                previous=self.plan.previous,
                 ttl=self._ttl,
             )
         )
 
-    async def _keep(self, storing: asyncio.Task[None] | None) -> None:
-        """End the response if nothing has, and store it, before anybody is told how it ended."""
-        before = self.writer.response
+    async def _kept(self, storing: asyncio.Task[None] | None) -> None:
+        """Do what `_keep` does, to its end also where this task is cancelled meanwhile."""
+        if storing is None or self._store is None:
+            self._finish()
+            return
+        keeping = asyncio.create_task(self._keep(storing, self._store))
+        try:
+            await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await asyncio.wait({keeping})
+            raise
+
+    def _finish(self) -> None:
+        """End the response as what was said calls for, unless it has ended."""
         if not self.is_over:
             self.writer.finish()
-        if storing is None or self._store is None:
-            return
+
+    async def _keep(self, storing: asyncio.Task[None], store: Store) -> None:
+        """End the response if nothing has, and store it, before anybody is told how it ended."""
+        before = self.writer.response
+        self._finish()
+        response = self.writer.response
         try:
             await storing
-            await self._store.finish(self.writer.response, owner=self.plan.owner)
-        except StoreError:
-            _log.exception("the response %s could not be stored", self.writer.response.id)
-            if self.writer.response.status != "failed":
-                self._fail_after_all(before)
+            await store.finish(response, owner=self.plan.owner)
+        except Exception as error:  # noqa: BLE001 - whatever broke, the client is told the end of its response
+            _log.exception("the response %s could not be stored", response.id)
+            if response.status != "failed":
+                self._fail_after_all(before, not_stored(error))
 
-    def _fail_after_all(self, before: Response) -> None:
+    def _fail_after_all(self, before: Response, why: ErrorPayload) -> None:
         """Tell that the response failed, in place of the end that nobody was told yet; it was as `before` till then."""
         self._delivery.discard()
-        self.error = NOT_STORED
-        error = ResponseError(code=NOT_STORED.code or "", message=NOT_STORED.message)
-        self._failed = replace(before, status="failed", error=error, usage=self.writer.response.usage)
+        self.error = why
+        error = ResponseError(code=why.code or why.type, message=why.message)
+        told = self.writer.response
+        self._failed = replace(before, status="failed", error=error, usage=told.usage, extra=told.extra)
         emitter = self._delivery.emitter
         if emitter is not None:
-            emitter.emit(ErrorEvent(sequence_number=self._told, error=NOT_STORED))
+            emitter.emit(ErrorEvent(sequence_number=self._told, error=why))
             emitter.emit(ResponseFailed(sequence_number=self._told + 1, response=self._failed))
+
+
+async def run_for(turn: Turn, receive: Receive) -> None:
+    """Run a turn for a client that waits for its end; it is given up where the client goes away."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        turn.stop(CUT_OFF)
+
+    watcher = asyncio.create_task(watch())
+    try:
+        await turn.run()
+    finally:
+        watcher.cancel()
+
+
+def not_stored(error: Exception) -> ErrorPayload:
+    """Return what a client is told where its response could not be stored because of `error`."""
+    if isinstance(error, UnknownResponseError):
+        return failure(
+            str(error),
+            code="previous_response_not_found",
+            error_type="invalid_request",
+            param="previous_response_id",
+        )
+    if isinstance(error, ConversationTooLongError):
+        return failure(
+            str(error), code="conversation_too_long", error_type="invalid_request", param="previous_response_id"
+        )
+    return NOT_STORED
