@@ -21,9 +21,9 @@ __all__ = ["DIALECT_HEADER", "Client", "Manner", "client_of"]
 DIALECT_HEADER: Final = "penstock-dialect"
 """The header by which a client chooses the dialect, and by which the response says which it is."""
 
-_OPENAI_AGENTS: Final = ("openai/", "asyncopenai/", "codex", "ai-sdk/openai", "ai-sdk/open-responses", "litellm/")
-"""How the `User-Agent` of a client that reads OpenAI's dialect begins, or the words in it: OpenAI's SDKs, Codex,
-Vercel's AI SDK with either provider, and LiteLLM."""
+_OPENAI_AGENTS: Final = ("openai/", "asyncopenai/", "codex", "ai-sdk/", "litellm/")
+"""How the `User-Agent` of a client that reads OpenAI's dialect begins, or a word in it: OpenAI's SDKs, Codex, Vercel's
+AI SDK (which names its provider only where it streams), and LiteLLM."""
 _OPENAI_HEADERS: Final = ("x-stainless-lang", "x-stainless-package-version")
 """Headers that only OpenAI's own SDKs send with every request, whoever the `User-Agent` says is using them."""
 _CHOICES: Final[tuple[DialectChoice, ...]] = get_args(DialectChoice)
