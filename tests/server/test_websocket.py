@@ -45,6 +45,12 @@ def turn(socket: ClientConnection) -> list[dict[str, Any]]:
     return messages
 
 
+def rest_of(socket: ClientConnection) -> None:
+    """Take what comes until the connection is closed, and raise that."""
+    while True:
+        socket.recv(SECONDS)
+
+
 def asked(socket: ClientConnection, **fields: object) -> list[dict[str, Any]]:
     ask(socket, **fields)
     return turn(socket)
@@ -217,8 +223,7 @@ def test_a_client_that_floods_its_connection_is_shut_out() -> None:
         for _ in range(10):
             ask(socket)
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                socket.recv(SECONDS)
+            rest_of(socket)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
 

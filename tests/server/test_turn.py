@@ -1,0 +1,433 @@
+"""One response being made: how it ends whatever goes wrong, what is stored of it, and what its client was told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+import penstock
+from penstock import (
+    Arguments,
+    Extension,
+    Failure,
+    FunctionCall,
+    Reasoning,
+    Response,
+    Stop,
+    Text,
+    Usage,
+)
+from penstock.live import random_id
+from penstock.provider.base import Answer
+from penstock.server.client import Client
+from penstock.server.shown import shown_by
+from penstock.server.turn import CUT_OFF, LOSSES, SHUTTING_DOWN, Delivery, Nobody, Plan, Turn
+from penstock.spec.items import ItemParam
+from penstock.spec.request import CreateResponse
+from penstock.spec.response import ErrorPayload
+from penstock.spec.tools import FunctionToolParam
+from penstock.store.base import Store
+from penstock.store.errors import (
+    ConversationTooLongError,
+    StoreUnavailableError,
+    UnknownResponseError,
+)
+from penstock.store.sql import SQLStore
+from penstock.stream.emitters import CallbackEmitter
+from penstock.stream.output import Output
+from penstock.upstream.base import Loss, UnsupportedParameter
+from tests.server.direct import MANNER, Collecting, run
+
+BROKEN = ErrorPayload(type="model_error", code="broken", message="It broke.", param=None)
+Saying = Callable[[], AsyncGenerator[Sequence[Output], None]]
+
+
+class _Answer(Answer):
+    """What a test has it say."""
+
+    def __init__(self, say: Saying, losses: Sequence[Loss] = ()) -> None:
+        super().__init__()
+        self.losses.extend(losses)
+        self._say = say
+        self.is_over = False
+
+    async def batches(self) -> AsyncGenerator[Sequence[Output], None]:
+        try:
+            async for batch in self._say():
+                yield batch
+        finally:
+            self.is_over = True
+
+
+def saying(*batches: Sequence[Output] | BaseException) -> _Answer:
+    """Say the batches, and raise what is to be raised."""
+
+    async def say() -> AsyncGenerator[Sequence[Output], None]:
+        for batch in batches:
+            if isinstance(batch, BaseException):
+                raise batch
+            yield batch
+
+    return _Answer(say)
+
+
+def endless(*first: Output) -> _Answer:
+    async def say() -> AsyncGenerator[Sequence[Output], None]:
+        yield first or (Text("Hel"),)
+        await asyncio.Event().wait()
+
+    return _Answer(say)
+
+
+class _Kept(SQLStore):
+    """A store in memory that fails where it is told to."""
+
+    def __init__(self, *, begin: Exception | None = None, finish: Exception | None = None) -> None:
+        super().__init__("sqlite://", clock=lambda: 0.0)
+        self._begin_error = begin
+        self._finish_error = finish
+        self.held: asyncio.Event | None = None
+
+    async def begin(self, response: Response, **rest: Any) -> None:  # noqa: ANN401 - as the store takes it
+        if self.held is not None:
+            await self.held.wait()
+        if self._begin_error is not None:
+            raise self._begin_error
+        await super().begin(response, **rest)
+
+    async def finish(self, response: Response, *, owner: str) -> bool:
+        if self._finish_error is not None:
+            raise self._finish_error
+        return await super().finish(response, owner=owner)
+
+
+def turn_of(
+    answer: Answer | None,
+    delivery: Delivery | None = None,
+    *,
+    store: Store | None = None,
+    seconds: float = 20.0,
+    previous: str | None = None,
+    **fields: Any,  # noqa: ANN401 - the request's
+) -> Turn:
+    items: list[ItemParam] = []
+    plan = Plan(
+        request=CreateResponse(model="m", input="Hi.", store=store is not None, **fields),
+        model="m",
+        owner="ada",
+        input=items,
+        previous=previous,
+        context=items,
+        answer=answer,
+        manner=MANNER,
+    )
+    delivery = delivery or Collecting()
+    return Turn(plan, delivery, store=store, ttl=None, ids=random_id, clock=lambda: 0.0, seconds=seconds)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - what is waited for has no event, and is a few turns of the loop away
+        await asyncio.sleep(0)
+
+
+def lint(delivery: Collecting, turn: Turn) -> list[str]:
+    return [finding.code for finding in penstock.lint(list(delivery.told), request=turn.plan.request)]
+
+
+# Whatever the provider does.
+
+
+def test_a_provider_that_raises_fails_the_response_and_its_words_stay_here(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = Collecting()
+    turn = turn_of(saying([Text("Hel")], RuntimeError("the secret is 42")), delivery)
+    run(turn.run())
+    assert delivery.names[-2:] == ["error", "response.failed"]
+    assert turn.response.error is not None
+    assert turn.response.error.code == "internal_error"
+    assert "42" not in turn.response.error.message
+    assert "the secret is 42" in caplog.text
+    assert not lint(delivery, turn)
+
+
+def test_a_provider_that_cancels_itself_fails_the_response_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = Collecting()
+    turn = turn_of(saying([Text("Hel")], asyncio.CancelledError()), delivery)
+    run(turn.run())
+    assert turn.response.error is not None
+    assert turn.response.error.code == "internal_error"
+    assert delivery.names[-1] == "response.failed"
+    assert "gave up" in caplog.text
+
+
+@pytest.mark.parametrize("rest", [[Text("lo.")], [Stop()], [Failure(BROKEN)]])
+def test_nothing_is_said_after_a_failure_in_the_same_batch_or_later(rest: list[Output]) -> None:
+    delivery = Collecting()
+    turn = turn_of(saying([Text("Hel"), Failure(BROKEN), *rest], rest), delivery)
+    run(turn.run())
+    assert delivery.names[-2:] == ["error", "response.failed"]
+    assert turn.error == BROKEN
+    assert not lint(delivery, turn)
+
+
+def test_usage_that_comes_after_the_stop_counts() -> None:
+    turn = turn_of(saying([Text("Hello."), Stop("max_output_tokens")], [Usage(input_tokens=3, output_tokens=5)]))
+    run(turn.run())
+    assert (turn.response.status, turn.error) == ("incomplete", None)
+    assert turn.response.usage is not None
+    assert turn.response.usage.total_tokens == 8
+
+
+def test_what_cannot_be_asked_is_told_by_name_also_when_it_is_found_out_late() -> None:
+    turn = turn_of(saying(UnsupportedParameter("tools[0]", "there is no such tool")))
+    run(turn.run())
+    assert turn.error is not None
+    assert (turn.error.type, turn.error.param) == ("invalid_request", "tools[0]")
+
+
+def test_what_makes_no_sense_fails_the_response() -> None:
+    delivery = Collecting()
+    turn = turn_of(saying([Text("Hel")], [Arguments("{}", "nobody")], [Text("lo.")]), delivery)
+    run(turn.run())
+    assert turn.error is not None
+    assert turn.error.code == "upstream_invalid_output"
+    assert not lint(delivery, turn)
+
+
+def test_a_response_that_takes_too_long_is_ended_and_its_provider_let_go() -> None:
+    answer, delivery = endless(), Collecting()
+    turn = turn_of(answer, delivery, seconds=0.01)
+    run(turn.run())
+    assert turn.error is not None
+    assert turn.error.code == "response_timeout"
+    assert answer.is_over
+    assert not lint(delivery, turn)
+
+
+def test_a_time_out_of_the_provider_s_own_is_not_ours() -> None:
+    turn = turn_of(saying(TimeoutError()))
+    run(turn.run())
+    assert turn.error is not None
+    assert turn.error.code == "internal_error"
+
+
+# What was lost.
+
+
+def test_what_of_the_request_was_not_asked_is_told_from_the_first_event_on() -> None:
+    answer, delivery = saying([Text("Hello.")]), Collecting()
+    answer.losses.append(Loss("truncation", "it has none"))
+    turn = turn_of(answer, delivery)
+    run(turn.run())
+    losses = [{"param": "truncation", "reason": "it has none"}]
+    told = [event.response.extra[LOSSES] for event in delivery.told if hasattr(event, "response")]
+    assert told == [losses] * 3
+
+
+def test_what_of_the_reply_was_lost_is_told_at_the_end_each_loss_once() -> None:
+    async def say() -> AsyncGenerator[Sequence[Output], None]:
+        yield [Text("Hello.")]
+        answer.losses += [Loss("audio", "no place"), Loss("audio", "no place")]
+
+    answer = _Answer(say, [Loss("truncation", "it has none")])
+    turn = turn_of(answer)
+    run(turn.run())
+    told: Any = turn.response.extra[LOSSES]
+    assert [loss["param"] for loss in told] == ["truncation", "audio"]
+
+
+# Being stopped.
+
+
+@pytest.mark.parametrize("error", [CUT_OFF, SHUTTING_DOWN])
+def test_a_turn_that_is_stopped_is_told_and_stored_as_failed(error: ErrorPayload) -> None:
+    async def work() -> None:
+        answer, delivery = endless(), Collecting()
+        async with _Kept() as store:
+            turn = turn_of(answer, delivery, store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: "response.output_text.delta" in delivery.names)
+            turn.stop(error)
+            turn.stop(BROKEN)
+            await running
+            assert not running.cancelling()
+            assert answer.is_over
+            assert turn.error == error
+            assert not lint(delivery, turn)
+            kept = await store.get(turn.response.id, owner="ada")
+            assert kept is not None
+            assert (kept.response.status, kept.response) == ("failed", turn.response)
+
+    run(work())
+
+
+def test_a_turn_that_is_stopped_before_it_began_asks_nobody() -> None:
+    answer, delivery = saying([Text("Hello.")]), Collecting()
+    turn = turn_of(answer, delivery)
+    turn.stop(SHUTTING_DOWN)
+    run(turn.run())
+    assert turn.response.output == []
+    assert turn.error == SHUTTING_DOWN
+    assert delivery.names == ["response.created", "response.in_progress", "error", "response.failed"]
+
+
+def test_a_provider_that_takes_no_notice_of_being_stopped_does_not_complete_the_response() -> None:
+    async def say() -> AsyncGenerator[Sequence[Output], None]:
+        yield [Text("Hel")]
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield [Text("lo.")]
+
+    async def work() -> None:
+        delivery = Collecting()
+        turn = turn_of(_Answer(say), delivery)
+        running = asyncio.create_task(turn.run())
+        await until(lambda: "response.output_text.delta" in delivery.names)
+        turn.stop(CUT_OFF)
+        await running
+        assert not running.cancelling()
+        assert turn.error == CUT_OFF
+        assert delivery.names[-1] == "response.failed"
+
+    run(work())
+
+
+def test_a_turn_whose_task_is_cancelled_is_stored_as_failed_and_the_task_ends() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            delivery = Collecting()
+            turn = turn_of(endless(), delivery, store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: "response.output_text.delta" in delivery.names)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            kept = await store.get(turn.response.id, owner="ada")
+            assert kept is not None
+            assert kept.response.status == "failed"
+
+    run(work())
+
+
+def test_a_turn_that_is_cancelled_while_it_is_stored_is_stored_to_the_end() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            store.held = asyncio.Event()
+            turn = turn_of(saying([Text("Hello.")]), store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: turn.is_over)
+            running.cancel()
+            store.held.set()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            kept = await store.get(turn.response.id, owner="ada")
+            assert kept is not None
+            assert kept.response.status == "completed"
+
+    run(work())
+
+
+def test_nothing_happens_to_a_turn_that_is_over() -> None:
+    turn = turn_of(saying([Text("Hello.")]))
+    run(turn.run())
+    turn.stop(CUT_OFF)
+    assert (turn.response.status, turn.error) == ("completed", None)
+
+
+# The store.
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StoreUnavailableError("no disk"), "store_unavailable"),
+        (ValueError("a fault of ours"), "store_unavailable"),
+        (UnknownResponseError("there is no response 'resp_1'"), "previous_response_not_found"),
+        (ConversationTooLongError("too long"), "conversation_too_long"),
+    ],
+)
+@pytest.mark.parametrize("when", ["begin", "finish"])
+def test_a_response_that_cannot_be_stored_is_never_told_as_completed(when: str, error: Exception, code: str) -> None:
+    async def work() -> None:
+        delivery = Collecting()
+        async with _Kept(**{when: error}) as store:
+            said = [Text("Hel")], [Text("lo.")], [FunctionCall("f", key="1"), Arguments("{", "1")]
+            turn = turn_of(saying(*said), delivery, store=store, tools=_tools("f"))
+            await turn.run()
+        assert turn.error is not None
+        assert turn.error.code == code
+        assert turn.response.error is not None
+        assert (turn.response.status, turn.response.error.code) == ("failed", code)
+        assert delivery.names[-2:] == ["error", "response.failed"]
+        assert not lint(delivery, turn)
+
+    run(work())
+
+
+def test_the_numbers_have_no_gap_where_a_hidden_event_came_before_a_store_that_fails() -> None:
+    async def work() -> None:
+        delivery = Collecting()
+        manner = Client(wants="openai", speaks_openai=True).manner(dialect="auto", reasoning="auto")
+        delivery.emitter = shown_by(CallbackEmitter(delivery.waiting.append), manner)
+        async with _Kept(finish=StoreUnavailableError("no disk")) as store:
+            turn = turn_of(saying([Text("Hel"), Extension("acme:trace", {})]), delivery, store=store)
+            await turn.run()
+        numbers = [event.sequence_number for event in delivery.told]
+        assert numbers == list(range(len(numbers)))
+        assert delivery.names[-1] == "response.failed"
+
+    run(work())
+
+
+def test_a_failure_is_told_as_itself_also_where_it_cannot_be_stored() -> None:
+    async def work() -> None:
+        async with _Kept(finish=StoreUnavailableError("no disk")) as store:
+            turn = turn_of(saying([Failure(BROKEN)]), store=store)
+            await turn.run()
+        assert turn.error == BROKEN
+
+    run(work())
+
+
+def test_whoever_waits_for_the_end_is_told_that_it_could_not_be_stored() -> None:
+    async def work() -> None:
+        async with _Kept(finish=StoreUnavailableError("no disk")) as store:
+            turn = turn_of(saying([Text("Hello.")]), Nobody(), store=store)
+            await turn.run()
+        assert turn.response.status == "failed"
+
+    run(work())
+
+
+# The model's will.
+
+
+def test_a_call_that_is_missing_is_a_failure_only_where_the_model_stopped_by_itself() -> None:
+    for said, code in (([Text("No.")], "tool_choice_not_followed"), ([Text("N"), Stop("max_output_tokens")], None)):
+        turn = turn_of(saying(said), tools=_tools("f"), tool_choice="required")
+        run(turn.run())
+        assert (turn.error.code if turn.error else None) == code
+
+
+def test_reasoning_is_left_out_where_the_model_shows_none() -> None:
+    turn = turn_of(saying([Reasoning("Hm.")], [Text("Hello.")]))
+    quiet = Client(wants=None, speaks_openai=False).manner(dialect="auto", reasoning="off")
+    turn = Turn(
+        replace(turn.plan, manner=quiet, answer=saying([Reasoning("Hm.")], [Text("Hello.")])),
+        Nobody(),
+        store=None,
+        ttl=None,
+        ids=random_id,
+        clock=lambda: 0.0,
+        seconds=1.0,
+    )
+    run(turn.run())
+    assert [item.__struct_config__.tag for item in turn.response.output] == ["message"]
+
+
+def _tools(name: str) -> Any:  # noqa: ANN401 - as a request takes them
+    return [FunctionToolParam(name=name)]
