@@ -102,6 +102,7 @@ class Exchange:
         self._deadline: float | None = None
         self._fault: Fault | None = None
         self._is_silent = True
+        self._patience: asyncio.TimerHandle | None = None
 
     async def begin(self, body: bytes | None = None, *, headers: Mapping[str, str]) -> None:
         """Send the request and read the head of the reply; raise Fault unless an answer follows."""
@@ -138,12 +139,8 @@ class Exchange:
             raise self._fault
         content = response.content
         try:
-            if self._is_silent:
-                async with asyncio.timeout_at(self._deadline):
-                    data = await content.readany()
-            else:
-                async with asyncio.timeout(self._timeouts.silence):
-                    data = await content.readany()
+            self._wait()
+            data = await content.readany()
         except TimeoutError:
             raise self._too_late() from None
         except _BROKEN as error:
@@ -154,10 +151,14 @@ class Exchange:
             data = content.read_nowait()
             if not data:
                 raise self._fault from None
-        if not data and self._is_silent:
-            message = f"{self._where} closed the connection without any reply"
-            raise Fault(own_error("upstream_truncated", message), is_passing=True)
-        self._is_silent = False
+        finally:
+            self._deadline = None
+        if self._is_silent:
+            if not data:
+                message = f"{self._where} closed the connection without any reply"
+                raise Fault(own_error("upstream_truncated", message), is_passing=True)
+            self._is_silent = False
+            self._rest()  # silence is another measure, and may be a shorter one
         return data
 
     async def linger(self, seconds: float) -> bytes:
@@ -183,8 +184,37 @@ class Exchange:
 
     def close(self) -> None:
         """Close the connection, unless the reply was read to its end: then it is in the pool already."""
+        self._rest()
         if self._response is not None:
             self._response.close()
+
+    # ------------------------------------------------------------------------------------------------------- patience
+
+    def _wait(self) -> None:
+        """Note until when the next piece is waited for; nobody is late while nobody waits.
+
+        One timer serves the whole reply, and looks again whenever it has run down: pieces come by the thousand, and to
+        set a timer for each would cost more than to translate it.
+        """
+        if not self._is_silent:
+            silence = self._timeouts.silence
+            self._deadline = None if silence is None else asyncio.get_running_loop().time() + silence
+        if self._patience is None and self._deadline is not None:
+            self._patience = asyncio.get_running_loop().call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        """End the wait if it has been too long; else look again when it would be."""
+        self._patience = None
+        loop = asyncio.get_running_loop()
+        if self._deadline is not None and self._deadline > loop.time():
+            self._patience = loop.call_at(self._deadline, self._look)
+        elif self._deadline is not None and self._response is not None:
+            self._response.content.set_exception(TimeoutError())
+
+    def _rest(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     # ----------------------------------------------------------------------------------------------- what went wrong
 
