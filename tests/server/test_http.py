@@ -89,6 +89,16 @@ def test_reasoning_is_a_summary_for_openai_clients_and_raw_for_others(client: ht
     assert not list(penstock.lint(reply.content, dialect="openai"))
 
 
+def test_reasoning_of_a_whole_response_stands_in_both_forms_for_openai_clients(client: httpx2.Client) -> None:
+    reply = client.post("/responses", json={"model": "m", "input": "Hi."}, headers={"penstock-dialect": "openai"})
+    item = reply.json()["output"][0]
+    raw = client.get(f"/responses/{reply.json()['id']}").json()["output"][0]
+    assert raw["content"]
+    assert raw["summary"] == []
+    assert item["content"] == raw["content"]
+    assert [part["text"] for part in item["summary"]] == [part["text"] for part in raw["content"]]
+
+
 def test_the_stored_response_is_the_same_whatever_the_dialect(client: httpx2.Client) -> None:
     def stored(dialect: str) -> list[dict[str, Any]]:
         reply = client.post("/responses", json={"model": "m", "input": "Hi."}, headers={"penstock-dialect": dialect})

@@ -91,10 +91,14 @@ class View(StreamEventEmitter):
         return emit_delta
 
     def response(self, response: Response) -> Response:
-        """Return a whole response as the client is to see it."""
+        """Return a whole response as the client is to see it.
+
+        Where no events tell of raw reasoning, it stands in both forms: the AI SDK's Open Responses provider reads
+        nothing but the content then, and the others nothing but the summary.
+        """
         if self._options.reasoning:
             return response
-        return replace(response, output=[self._item(item) for item in response.output])
+        return replace(response, output=[self._item(item, is_told=False) for item in response.output])
 
     # Raw reasoning as a summary.
 
@@ -119,7 +123,8 @@ class View(StreamEventEmitter):
             case OutputItemAdded() | OutputItemDone():
                 return replace(event, item=self._item(event.item))
             case ResponseEvent():
-                return replace(event, response=self.response(event.response))
+                response = event.response
+                return replace(event, response=replace(response, output=[*map(self._item, response.output)]))
             case _:
                 return event
 
@@ -136,7 +141,7 @@ class View(StreamEventEmitter):
         places = self._places.setdefault(item_id, {})
         return places.setdefault((raw, index), len(places))
 
-    def _item(self, item: Item) -> Item:
+    def _item(self, item: Item, *, is_told: bool = True) -> Item:
         if not isinstance(item, ReasoningItem) or not item.content:
             return item
         parts: dict[int, Content] = {}
@@ -147,7 +152,8 @@ class View(StreamEventEmitter):
                     rest.append(part)
                 else:
                     parts[self._place(item.id, raw=raw, index=index)] = _as_summary(part)
-        return replace(item, summary=[parts[place] for place in sorted(parts)], content=rest or UNSET)
+        content = (rest or UNSET) if is_told else item.content
+        return replace(item, summary=[parts[place] for place in sorted(parts)], content=content)
 
 
 def _as_summary(part: Content) -> Content:

@@ -49,6 +49,12 @@ def holds(text: str | None, wanted: str, what: str) -> None:
         raise AssertionError(f"{what}: expected {wanted!r} in {text!r}")
 
 
+def once(text: str | None, wanted: str, what: str) -> None:
+    """Fail unless `wanted` is in `text`, and no more than once."""
+    holds(text, wanted, what)
+    equal((text or "").count(wanted), 1, f"how often {what} holds it")
+
+
 class Cases:
     """The cases of one client."""
 
