@@ -6,13 +6,18 @@ from msgspec.structs import replace
 from penstock.spec.base import NOTHING, Extra
 from penstock.spec.content import (
     ExtensionContent,
+    InputImageContentParam,
+    InputTextContentParam,
+    MessageContentParam,
     OutputTextContent,
+    OutputTextContentParam,
     ReasoningTextContent,
     RefusalContent,
+    RefusalContentParam,
     SummaryTextContent,
 )
 from penstock.spec.events import STANDARD_EVENTS, ExtensionEvent, OutputTextDelta, ResponseCompleted
-from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
+from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, MessageItemParam, ReasoningItem
 from penstock.spec.response import Response
 
 
@@ -33,6 +38,17 @@ def test_text_is_that_of_all_output_text_parts() -> None:
     assert response(refused, message("c")).output_text == "abc"
     assert response(refused).refusal == "no"
     assert response().output_text == response().refusal == ""
+
+
+def test_text_of_a_message_that_was_sent_is_that_of_its_text_parts() -> None:
+    parts: list[MessageContentParam] = [
+        InputTextContentParam(text="a"),
+        InputImageContentParam(image_url="u"),
+        OutputTextContentParam(text="b"),
+        RefusalContentParam(refusal="no"),
+    ]
+    assert MessageItemParam(role="user", content=parts).text == "ab"
+    assert MessageItemParam(role="user", content="whole").text == "whole"
 
 
 def test_function_calls_are_in_order() -> None:

@@ -78,6 +78,27 @@ def test_an_event_about_what_is_not_known_shares_nothing_and_stays_the_same(told
     assert reader.shared(told) == told
 
 
+def test_joining_what_is_open_changes_nothing() -> None:
+    reader = ResponseReader(strict=False)
+    reader.feed_all(event(name) for name in ("ResponseCreated", "ResponseInProgress", "OutputItemAdded"))
+    reader.feed_all(event("OutputTextDelta", delta=piece) for piece in "abc")
+    before = reader.response
+    reader.join()
+    assert reader.response == before
+    assert reader.text == "abc"
+    reader.feed(event("OutputTextDelta", delta="d"))
+    assert reader.text == "abcd"
+
+
+def test_joining_passes_over_an_item_that_a_second_response_did_away_with() -> None:
+    reader = ResponseReader(strict=False)
+    names = ["ResponseCreated", "ResponseInProgress", "ResponseCompleted", "ResponseInProgress", "OutputItemAdded"]
+    reader.feed_all(event(name) for name in [*names, "ResponseCreated"])
+    assert (reader.output, list(reader.machine.open_items)) == ([], [0])
+    reader.join()
+    assert reader.output == []
+
+
 CREATED = event("ResponseCreated")
 ADDED = event("OutputItemAdded")
 PART = event("ContentPartAdded")

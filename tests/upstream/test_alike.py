@@ -104,6 +104,18 @@ def test_one_that_differs_in_anything_else_stops_all(kind: str, change: dict[str
     assert reader.read([compact(events[at])], 8 + at) is None
 
 
+@pytest.mark.parametrize("other", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_of_another_kind_stops_all(kind: str, other: str) -> None:
+    if kind == other:
+        return
+    events = following(KINDS[kind])
+    events[2] = {**KINDS[other], "sequence_number": 10, "delta": "a"}
+    reader = alike(compact(KINDS[kind]))
+    assert reader.read([compact(fields) for fields in events], 8) is None
+    assert reader.read([compact(events[2])], 10) is None
+
+
 @pytest.mark.parametrize("key", ["obfuscation", "logprobs"])
 def test_so_does_a_key_that_only_one_has_or_lacks(key: str) -> None:
     value: dict[str, Any] = {"obfuscation": "x", "logprobs": []}

@@ -602,6 +602,11 @@ def test_unknown_fields_are_reported_wherever_they_are() -> None:
     assert "tool_choice.odd" in lost(chosen)
 
 
+def test_an_unknown_parameter_that_was_left_out_is_not_lost() -> None:
+    absent = Extra({"odd": UNSET})
+    assert lost(of(user(text("Hi")), text=r.TextParam(extra=absent), reasoning=r.ReasoningParam(extra=absent))) == []
+
+
 # Every field has a fate, and a new one cannot be forgotten.
 
 SENT, LOST, REFUSED, OURS = "sent", "lost", "refused", "ours"

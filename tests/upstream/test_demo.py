@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -434,6 +435,22 @@ def test_sealed_reasoning_is_known_again() -> None:
     thought = raw(reasoning([user("Hi"), back, strange, user("Again")], reasoning={"effort": "low"}))
     assert "I thought before: The user says" in thought
     assert "Reasoning came back that I cannot open." in thought
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda sealed: sealed[:-4] + "####",  # no base64
+        lambda sealed: sealed[:-1],  # cut
+        lambda sealed: sealed.replace(".", ".f", 1),  # another checksum
+        lambda sealed: sealed.replace("demo", "omed"),
+        lambda sealed: "",
+    ],
+)
+def test_what_is_sealed_is_not_opened_once_it_was_changed(changed: Callable[[str], str]) -> None:
+    sealed = seal("I shall answer in words.")
+    assert unseal(sealed) == "I shall answer in words."
+    assert unseal(changed(sealed)) is None
 
 
 @given(st.text(max_size=40))

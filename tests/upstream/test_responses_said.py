@@ -105,6 +105,16 @@ def test_an_item_that_is_cut_before_anything_is_in_it_is_not_lost() -> None:
     assert (item.id, item.status) == ("msg_a", "incomplete")
 
 
+def test_a_call_that_is_cut_is_left_open_for_the_end_to_close() -> None:
+    events = events_of({**CALL, "arguments": '{"a', "status": "incomplete"})
+    events[-1] = {**events[-1], "type": "response.incomplete"}
+    events[-1]["response"] |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    assert not [output for output in read(events) if isinstance(output, o.Done)]
+    (item,) = again(events)
+    assert isinstance(item, FunctionCallItem)
+    assert (item.id, item.status, item.arguments) == ("fc_a", "incomplete", '{"a')
+
+
 def test_an_id_that_was_made_up_is_not_said() -> None:
     nameless = [{key: value for key, value in item.items() if key != "id"} for item in (REASONING, CALL, MESSAGE)]
     outputs = read(events_of(*nameless, {"type": "acme:thing", "status": "completed"}))
@@ -132,6 +142,28 @@ def test_an_item_that_is_gone_on_with_has_its_id_once() -> None:
     ids = [item.id for item in again(events)]
     assert len(set(ids)) == len(ids)
     assert {"msg_1", "msg_2"} <= set(ids)
+
+
+def test_messages_that_take_turns_have_their_ids_once_and_keep_their_phases() -> None:
+    events = base_events("two_messages")
+    first, second = ([event for event in events if event.get("output_index") == index] for index in (0, 1))
+    late = {**first[2], "delta": " Wait."}
+    events = [*events[:2], *first[:3], *second[:3], late, *first[3:], *second[3:], events[-1]]
+    items = again([{**event, "sequence_number": number} for number, event in enumerate(events)])
+    assert [(item.id, item.phase, item.text) for item in items if isinstance(item, MessageItem)] == [
+        ("msg_1", "commentary", "Let me see."),
+        ("msg_2", "final_answer", "It is open."),
+        ("msg_new1", "commentary", " Wait."),
+    ]
+
+
+def test_what_comes_after_the_end_is_not_said_but_told_of() -> None:
+    events = base_events("text")
+    (delta, *_) = [event for event in events if event["type"] == "response.output_text.delta"]
+    translation = Responses().stream()
+    translation.feed(sse(events))
+    assert [*translation.feed(sse([delta])), *translation.close()] == []
+    assert [(mend.code, mend.event) for mend in translation.mends] == [("OR105", len(events))]
 
 
 # What cannot be said.

@@ -784,6 +784,14 @@ PARTS: list[DeltaEvent] = [
 ]
 
 
+@pytest.mark.parametrize("delta", ["a", '"', "%d", "\u2028", "\ud800", "\\", "\0"], ids=ascii)
+@pytest.mark.parametrize("dialect", [openresponses, openai, vtcode])
+def test_a_template_writes_hard_text_as_the_encoder_does(dialect: Callable[[], Dialect], delta: str) -> None:
+    for part in PARTS:
+        expected = SSEEncoder(dialect()).encode(msgspec.structs.replace(part, sequence_number=7, delta=delta))
+        assert DeltaTemplate(part, SSEEncoder(dialect())).frame(7, delta) == expected
+
+
 @given(
     st.sampled_from(PARTS),
     st.sampled_from([openresponses, openai, vtcode]),
