@@ -94,7 +94,7 @@ class View(StreamEventEmitter):
         """Return a whole response as the client is to see it.
 
         Where no events tell of raw reasoning, it stands in both forms: the AI SDK's Open Responses provider reads
-        nothing but the content then, and the others nothing but the summary.
+        nothing but the content then, and the others nothing but the summary. What is sealed besides comes back so.
         """
         if self._options.reasoning:
             return response
@@ -152,7 +152,7 @@ class View(StreamEventEmitter):
                     rest.append(part)
                 else:
                     parts[self._place(item.id, raw=raw, index=index)] = _as_summary(part)
-        content = (rest or UNSET) if is_told else item.content
+        content = (rest or UNSET) if is_told or item.encrypted_content else item.content
         return replace(item, summary=[parts[place] for place in sorted(parts)], content=content)
 
 
