@@ -32,6 +32,8 @@ class Server(uvicorn.Server):
                 server_header=False,
                 backlog=BACKLOG,
                 ws_max_size=limits.websocket_message,
+                # A compressor a connection takes more memory than all else of it, and more time for each small event.
+                ws_per_message_deflate=False,
                 # After ours, so that only what hangs is cut by it.
                 timeout_graceful_shutdown=int(limits.shutdown_seconds) + 10,
             )
