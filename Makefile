@@ -3,10 +3,15 @@
 
 PYTHON  ?= python3
 SECONDS ?= 600
+TIMES   ?= 1
 
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+# Real clients pull much in, so they live in places of their own.
+CLIENTS := .venv-clients
+MODULES := tests/clients/node_modules
 
 # What must be covered to the last branch.
 CORE  := spec stream wire upstream lint
@@ -22,10 +27,10 @@ TYPED := $(wildcard src tests tools bench)
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one environment
 
-.PHONY: help setup demo test lint bench comparison docs mutants fuzz clean
+.PHONY: help setup demo test test-clients compliance lint bench bench-server comparison docs mutants fuzz clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.package $(VENV)/.group-dev ## create .venv with everything for development
 
@@ -63,8 +68,17 @@ lint-imports: $(VENV)/.group-dev
 lint-docs: $(VENV)/.group-docs
 	$(BIN)/python -m tools.docs --check
 
+test-clients: $(VENV)/.package $(CLIENTS)/.made $(MODULES)/.made ## ask the server as real clients do; TABLE=1 writes docs/clients.md
+	$(BIN)/python -m tests.clients.run $(if $(TABLE),--table docs/clients.md)
+
+compliance: $(VENV)/.package ## ask the server as the official suite does, TIMES=1; SUITE=... is a copy of it, with bun
+	$(BIN)/python -m tests.clients.compliance --suite $(or $(SUITE),$(error SUITE=... is where the suite is)) --times $(TIMES)
+
 bench: $(VENV)/.group-bench ## measure speed, beside other libraries
 	$(BIN)/python -m bench
+
+bench-server: $(VENV)/.group-bench ## measure the server beside other gateways, and 1,000 streams held for SECONDS=20
+	$(BIN)/python -m bench.server --seconds $(if $(filter file,$(origin SECONDS)),20,$(SECONDS)) $(if $(RESPONSES_JS),--responses-js $(RESPONSES_JS)) $(if $(WRITE),--write $(WRITE))
 
 comparison: $(VENV)/.group-comparison ## ask other checkers about our streams; SUITE=... is a copy of the official suite
 	$(BIN)/python -m tools.comparison $(if $(SUITE),--suite $(SUITE))
@@ -79,7 +93,7 @@ fuzz: $(VENV)/.group-test ## feed the parsers nonsense, for SECONDS=600
 	$(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 clean: ## remove everything that make has made, .venv too
-	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(CLIENTS) $(MODULES) .bench build dist .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -105,3 +119,13 @@ $(VENV)/.package: pyproject.toml $(VENV)/.created
 $(VENV)/.group-%: $(VENV)/.package
 	$(PIP) install --quiet --group $*
 	@touch $@
+
+$(CLIENTS)/.made: tests/clients/requirements.txt $(VENV)/.created
+	$(PYTHON) -m venv --clear $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --requirement $<
+	@touch $@
+
+# Where npm, or what it wants from the network, is not to be had, the clients that need it are skipped, each by name.
+$(MODULES)/.made: tests/clients/package.json
+	@if npm install --prefix tests/clients --no-package-lock --no-audit --no-fund --fetch-retries=1 --loglevel=error; \
+	  then touch $@; else echo 'npm installed nothing: the clients on Node.js are left out' >&2; fi

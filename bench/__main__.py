@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bench.rows  # noqa: F401 - fills the table
 from bench import machine, report
+from bench.section import section_of
 from bench.table import ROWS, Result, Scale
 
 
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report.as_json(results, facts) if options.json else report.as_text(results, facts))
     if options.write:
         options.write.parent.mkdir(exist_ok=True)
-        options.write.write_text(report.as_page(results, facts), encoding="utf-8")
+        before = options.write.read_text(encoding="utf-8") if options.write.is_file() else ""
+        page = report.as_page(results, facts)
+        # The server's part is another command's.
+        server = section_of(before, "server")
+        options.write.write_text(f"{page}\n{server}" if server else page, encoding="utf-8")
     missed = [result.row.name for result in results if result.met is False]
     if missed:
         print(f"missed: {', '.join(missed)}", file=sys.stderr)

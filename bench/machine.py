@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,13 +30,13 @@ def _version(library: str) -> str:
         return "not installed"
 
 
-def facts() -> dict[str, str]:
-    """Return machine, versions and date, in the order they are shown."""
+def facts(libraries: Sequence[str] = _LIBRARIES) -> dict[str, str]:
+    """Return machine, the versions of `libraries` and the date, in the order they are shown."""
     cores = os.cpu_count() or 1
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": f"{_processor()} ({platform.machine()}), {cores} core{'s' if cores > 1 else ''}",
         "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "Python": f"{platform.python_implementation()} {sys.version.split()[0]}, {platform.python_compiler()}",
-        **{name: _version(name) for name in _LIBRARIES},
+        **{name: _version(name) for name in libraries},
     }
