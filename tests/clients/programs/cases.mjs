@@ -1,7 +1,6 @@
 // What every program in JavaScript here does; `cases.py` says it for those in Python, word for word.
 
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 
 export const SAID = "Penstock lets the water through.";
 export const SAY = `Say exactly: ${SAID}`;
@@ -48,13 +47,8 @@ export async function failureOf(promise) {
 
 const tell = (said) => console.log(JSON.stringify(said));
 
-// An installed package is found from where the program was started: its own folder has no packages.
-const require = createRequire(`${process.cwd()}/`);
-
-function version(name) {
-  const [folder] = require.resolve.paths(name);
-  return JSON.parse(readFileSync(`${folder}/${name}/package.json`)).version;
-}
+const modules = new URL("../node_modules/", import.meta.url);
+const version = (name) => JSON.parse(readFileSync(new URL(`${name}/package.json`, modules))).version;
 
 /** Run the cases (objects of functions by name), and exit; `lacks` says what the client cannot do with any server. */
 export async function run(packages, cases, lacks = {}) {
