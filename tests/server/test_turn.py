@@ -355,8 +355,8 @@ def test_a_response_that_cannot_be_stored_is_never_told_as_completed(when: str, 
     async def work() -> None:
         delivery = Collecting()
         async with _Kept(**{when: error}) as store:
-            said = [Text("Hel")], [Text("lo.")], [FunctionCall("f", key="1"), Arguments("{", "1")]
-            turn = turn_of(saying(*said), delivery, store=store, tools=_tools("f"))
+            call: list[Output] = [FunctionCall("f", key="1"), Arguments("{", "1")]
+            turn = turn_of(saying([Text("Hel")], [Text("lo.")], call), delivery, store=store, tools=_tools("f"))
             await turn.run()
         assert turn.error is not None
         assert turn.error.code == code
@@ -407,7 +407,8 @@ def test_whoever_waits_for_the_end_is_told_that_it_could_not_be_stored() -> None
 
 
 def test_a_call_that_is_missing_is_a_failure_only_where_the_model_stopped_by_itself() -> None:
-    for said, code in (([Text("No.")], "tool_choice_not_followed"), ([Text("N"), Stop("max_output_tokens")], None)):
+    cut: list[Output] = [Text("N"), Stop("max_output_tokens")]
+    for said, code in (([Text("No.")], "tool_choice_not_followed"), (cut, None)):
         turn = turn_of(saying(said), tools=_tools("f"), tool_choice="required")
         run(turn.run())
         assert (turn.error.code if turn.error else None) == code
