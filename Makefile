@@ -27,7 +27,7 @@ TYPED := $(wildcard src tests tools bench)
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one environment
 
-.PHONY: help setup demo test test-clients compliance lint bench comparison docs mutants fuzz clean
+.PHONY: help setup demo test test-clients compliance lint bench bench-server comparison docs mutants fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ compliance: $(VENV)/.package ## ask the server as the official suite does, TIMES
 bench: $(VENV)/.group-bench ## measure speed, beside other libraries
 	$(BIN)/python -m bench
 
+bench-server: $(VENV)/.group-bench ## measure the server beside other gateways, and 1,000 streams held for SECONDS=20
+	$(BIN)/python -m bench.server --seconds $(if $(filter file,$(origin SECONDS)),20,$(SECONDS)) $(if $(RESPONSES_JS),--responses-js $(RESPONSES_JS)) $(if $(WRITE),--write $(WRITE))
+
 comparison: $(VENV)/.group-comparison ## ask other checkers about our streams; SUITE=... is a copy of the official suite
 	$(BIN)/python -m tools.comparison $(if $(SUITE),--suite $(SUITE))
 
@@ -90,7 +93,7 @@ fuzz: $(VENV)/.group-test ## feed the parsers nonsense, for SECONDS=600
 	$(BIN)/python -m tools.fuzz --seconds $(SECONDS)
 
 clean: ## remove everything that make has made, .venv too
-	rm -rf $(VENV) $(CLIENTS) $(MODULES) build dist .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(CLIENTS) $(MODULES) .bench build dist .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
