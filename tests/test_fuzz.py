@@ -32,7 +32,7 @@ def test_the_work_of_judging_grows_with_the_frames_and_no_faster() -> None:
 
 
 def test_a_judge_does_not_hold_what_says_nothing() -> None:
-    judging_holds_little(200)
+    judging_holds_little(100)
 
 
 def test_a_seed_makes_the_same_inputs_every_time() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import pickle
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -162,7 +163,8 @@ def mutation(make: Mutation) -> Mutation:
 
 
 def _copy(events: Events) -> Events:
-    return copy.deepcopy(events)
+    copied: Events = pickle.loads(pickle.dumps(events))  # several times as quick as `deepcopy`
+    return copied
 
 
 @mutation

@@ -408,7 +408,7 @@ def test_a_stream_that_is_cut_ends_as_failed(base: str) -> None:
     data = Example(base=base).data()
     terminal = data.rindex(b"event: response.")
     for cut in [
-        *range(0, len(data), 1 if ALL or base == "text" else 7),
+        *range(0, len(data), 1 if ALL else 7),
         *(at for at in range(len(data)) if data.startswith(b"\n\nevent", at)),
     ]:
         out, _ = repaired(data[:cut])
