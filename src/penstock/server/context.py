@@ -6,8 +6,9 @@ Spec: "`previous_response_id`": "the model is sampled over the concatenation: `p
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -29,7 +30,9 @@ from penstock.spec.items import (
 from penstock.store.base import Store
 from penstock.store.naming import with_ids
 from penstock.wire.codec import to_plain
+from penstock.wire.errors import ShapeError
 from penstock.wire.load import load
+from penstock.wire.wording import is_array
 
 __all__ = ["COMPACTION", "REASONING", "Context", "Memory", "Remembered", "as_params", "seal_items"]
 
@@ -50,14 +53,48 @@ Memory = Mapping[str, Remembered]
 """Conversations by the id of their last response, as a WebSocket remembers them."""
 
 
+_log = logging.getLogger("penstock.server")
+
+
 class _Items(SpecObject, frozen=True, kw_only=True):
     items: list[ItemParam]
 
 
 def as_params(items: Sequence[Item | ItemParam]) -> list[ItemParam]:
-    """Return items of a response as items of a request, with every field they have."""
-    plain = [to_plain(item) for item in items]
-    return load(_Items, {"items": plain}, tolerant=True).items
+    """Return items of a response as items of a request, with every field they have.
+
+    A part that no item of a request may have, such as an implementor's own in a summary, is left out.
+    """
+    params: list[ItemParam] = []
+    for item in items:
+        plain = cast("dict[str, object]", to_plain(item))
+        try:
+            params += _loaded(plain)
+        except ShapeError:
+            for name in ("content", "summary"):
+                parts = plain.get(name)
+                if is_array(parts):
+                    plain = {**plain, name: [part for part in parts if _fits({**plain, **_EMPTY, name: [part]})]}
+            if _fits(plain):
+                params += _loaded(plain)
+            else:
+                _log.warning("an item of the type %s cannot be told to a model again", plain.get("type"))
+    return params
+
+
+_EMPTY: Final[Mapping[str, object]] = {"content": [], "summary": []}
+
+
+def _loaded(plain: object) -> list[ItemParam]:
+    return load(_Items, {"items": [plain]}, tolerant=True).items
+
+
+def _fits(plain: object) -> bool:
+    try:
+        _loaded(plain)
+    except ShapeError:
+        return False
+    return True
 
 
 def seal_items(seals: Seals, owner: str, items: Sequence[ItemParam]) -> str:

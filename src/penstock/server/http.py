@@ -22,7 +22,7 @@ from penstock.server.errors import Refused, error_response
 from penstock.server.event_stream import EventStream, HTTPDelivery
 from penstock.server.service import Service, store_refused
 from penstock.server.shown import as_shown, input_item_as_shown
-from penstock.server.turn import Nobody, Plan, run_for
+from penstock.server.turn import Nobody, Plan, as_of_upstream, run_for
 from penstock.spec.response import Response
 from penstock.store.base import DEFAULT_PAGE, MAX_PAGE, Order, Store
 from penstock.store.errors import StoreError, UnknownCursorError
@@ -158,7 +158,7 @@ class Endpoints:
         try:
             infos = await self._service.models.listed()
         except Fault as fault:
-            raise Refused(fault.error) from None
+            raise Refused(as_of_upstream(fault.error)) from None
         listed = [
             {"id": info.id, "object": "model", "created": info.created, "owned_by": info.owned_by or "penstock"}
             for info in infos

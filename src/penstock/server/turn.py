@@ -36,7 +36,7 @@ from penstock.stream.output import Failure, Output
 from penstock.stream.writer import WriterOptions
 from penstock.upstream.base import Loss, UnsupportedParameter
 
-__all__ = ["LOSSES", "Delivery", "Nobody", "Plan", "Turn", "not_stored", "run_for"]
+__all__ = ["LOSSES", "Delivery", "Nobody", "Plan", "Turn", "as_of_upstream", "not_stored", "run_for"]
 
 LOSSES: Final = "penstock_losses"
 """The field of a response that lists what of the request the model was not asked, and what of its reply was left out:
@@ -246,15 +246,15 @@ class Turn:
             return
         send = self.writer.send
         for output in outputs:
+            if isinstance(output, Failure):
+                self._end_as(as_of_upstream(output.error))
+                return
             try:
                 send(output)
             except StreamStateError as error:
                 _log.warning("what the provider said could not be told: %s", error)
                 message = f"The model's reply could not be told: {error}"
                 self._end_as(failure(message, code="upstream_invalid_output"))
-                return
-            if isinstance(output, Failure):
-                self.error = output.error
                 return
 
     def _lose_all(self, losses: Iterable[Loss]) -> None:
@@ -332,6 +332,16 @@ class Turn:
         if emitter is not None:
             emitter.emit(ErrorEvent(sequence_number=self._told, error=why))
             emitter.emit(ResponseFailed(sequence_number=self._told + 1, response=self._failed))
+
+
+def as_of_upstream(error: ErrorPayload) -> ErrorPayload:
+    """Return an error of a provider as its server's clients are told of it.
+
+    That a provider refuses the server's key is nothing that a client could mend with its own.
+    """
+    if error.type in ("authentication_error", "permission_denied"):
+        return replace(error, type="server_error", code=f"upstream_{error.type}", param=None)
+    return error
 
 
 async def run_for(turn: Turn, receive: Receive) -> None:
