@@ -74,7 +74,8 @@ def test_without_the_sdk_its_part_is_left_out() -> None:
     assert b"pip install openai" in done.stdout
 
 
-def test_without_the_server_it_says_what_to_install() -> None:
-    done = without("starlette", "demo")
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_without_the_server_it_says_what_to_install(command: str) -> None:
+    done = without("starlette", command)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
     assert b"pip install 'penstock[server]'" in done.stderr

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from penstock.cli.describe import count
 from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.escape import one_line
+from penstock.cli.extras import is_installed, need_server
 from penstock.cli.screen import Screen, open_screen
 from penstock.lint.linter import lint
 from penstock.wire.sse import SSEDecoder
@@ -63,7 +63,7 @@ _TRY: Final = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the demo; return the exit code."""
-    _need_server()
+    need_server("demo")
     is_paced = not arguments.fast and sys.stdout is not None and sys.stdout.isatty()
     pace = " slowly" if is_paced else ""
     with open_screen(live=is_paced) as screen, _server() as url:
@@ -78,19 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
             screen.line(f"# {what}", "aside")
             screen.line(command)
     return FINE if is_sound else FAILED
-
-
-def _need_server() -> None:
-    for module in ("starlette", "uvicorn", "sqlalchemy", "cryptography", "aiohttp"):
-        if not _is_installed(module):
-            raise CommandError(f"the demo starts the server, which needs {module}: pip install 'penstock[server]'")
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ValueError:  # it was taken out of this process
-        return False
 
 
 @contextlib.contextmanager
@@ -160,7 +147,7 @@ def _show_frame(screen: Screen, event: str | None, data: bytes) -> None:
 def _with_sdk(screen: Screen, url: str, *, is_paced: bool) -> bool:
     """Ask with the OpenAI SDK, call the tools it asks for, and go on; return whether all went well."""
     screen.heading("The OpenAI SDK", aside=[f"OpenAI(base_url={url!r})"], tone="good")
-    if not _is_installed("openai"):
+    if not is_installed("openai"):
         screen.line("It is not installed, so this part is left out: pip install openai", "warning")
         return True
     import openai
