@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from penstock.live import random_id
 from penstock.provider.base import Answer
 from penstock.server.client import Client, Manner
-from penstock.server.context import REASONING, Context, Memory
+from penstock.server.context import REASONING, Context, Memory, seal_items
 from penstock.server.errors import Refused
 from penstock.server.keys import Keys
 from penstock.server.limits import Limits
 from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.server.reasoning import ReasoningSealer
 from penstock.server.sealing import Seals
+from penstock.server.summary import TO_SUM_UP, CompactionAnswer, asks_for_compaction
 from penstock.server.turn import SHUTTING_DOWN, Delivery, Plan, Turn, not_stored
 from penstock.spec.request import CreateResponse
 from penstock.store.base import Store
@@ -125,6 +126,10 @@ class Service:
         if request.extra.get("generate") is False:
             # A warm-up: Codex opens its conversation so, to have the tools and the instructions known.
             answer = None
+        elif asks_for_compaction(told):
+            answer = self._compaction(model, replace(request, input=told[:-1]), owner)
+            # The one item stands for all that was said before.
+            own, whole, previous = [], [], ""
         elif not told and not request.instructions:
             raise Refused.because("input: is required, and absent", code="missing_required_parameter", param="input")
         else:
@@ -157,6 +162,19 @@ class Service:
                 code="unsupported_parameter",
                 param="background",
             )
+
+    def _compaction(self, model: Model, request: CreateResponse, owner: str) -> Answer:
+        """Return the answer that compacts the conversation of `request`. Raises Refused."""
+        items = request.input if isinstance(request.input, list) else []
+        asked = CreateResponse(
+            model=model.upstream_name,
+            instructions=request.instructions,
+            input=[*items, TO_SUM_UP],
+            prompt_cache_key=request.prompt_cache_key,
+            store=False,
+        )
+        summing = answered(model, asked) if model.provider.sums_up else None
+        return CompactionAnswer(items, summing, lambda kept: seal_items(self.seals, owner, kept))
 
     def _sealer(self, request: CreateResponse, owner: str) -> ReasoningSealer | None:
         if ENCRYPTED not in (request.include or ()):
