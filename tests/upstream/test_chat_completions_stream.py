@@ -175,8 +175,22 @@ def test_done_without_finish_reason_after_calls() -> None:
     assert read(stream(call(0, "c", "f", "{}")))[-1] == Stop("tool_calls")
 
 
-def test_finish_reason_without_done_is_a_finished_reply() -> None:
-    assert read(stream(choice({"content": "a"}, "stop"), done=False)) == [Text("a"), Stop("stop")]
+def test_finish_reason_without_done_was_cut_short() -> None:
+    said = read(stream(choice({"content": "a"}, "stop"), done=False))
+    assert said[0] == Text("a")
+    assert failure(said).code == "upstream_truncated"
+
+
+def test_finish_reason_without_done_is_enough_where_the_provider_sends_none() -> None:
+    adapter = ChatCompletions(Options(sentinel=False))
+    body = stream(choice({"content": "a"}, "stop"), done=False)
+    assert in_pieces(body, [], adapter, None) == [Text("a"), Stop("stop")]
+    assert failure(in_pieces(body.rstrip(), [], adapter, None)).code == "upstream_truncated"
+    assert in_pieces(body + b"data: [DONE]", [], adapter, None) == [Text("a"), Stop("stop")]
+
+
+def test_what_was_incomplete_anyway_needs_no_done() -> None:
+    assert read(stream(choice({}, "length"), done=False)) == [Stop("max_output_tokens")]
 
 
 def test_end_without_either_is_a_failure() -> None:
@@ -189,8 +203,9 @@ def test_frame_cut_short_is_a_truncated_reply() -> None:
     assert failure(read(stream({"content": "a"}, done=False) + b'data: {"choi')).code == "upstream_truncated"
 
 
-def test_sentinel_without_its_blank_line_counts() -> None:
-    assert read(stream({"content": "a"}, done=False) + b"data: [DONE]") == [Text("a"), Stop("stop")]
+def test_sentinel_without_its_blank_line_does_not_count() -> None:
+    said = read(stream({"content": "a"}, done=False) + b"data: [DONE]\n")
+    assert "within a frame" in failure(said).message
 
 
 def test_a_stream_that_ends_without_any_answer_has_failed() -> None:

@@ -38,6 +38,7 @@ class BodyTranslation(Translation):
         self._document: list[bytes] | None = None
         self._first = b""
         self._framed = False
+        self._broken_off = False
         self._failed = False
         self._ended = False
 
@@ -64,9 +65,14 @@ class BodyTranslation(Translation):
         if self._document is not None:
             self._whole(b"".join(self._document), out)
             return out
-        self._frames(self._decoder.flush, out)
-        self._end(out, finished=self._is_finished())
+        self._frames(self._flush, out)
+        self._end(out, finished=self._is_finished(broken_off=self._broken_off))
         return out
+
+    def _flush(self) -> Sequence[Frame]:
+        frames = self._decoder.flush()
+        self._broken_off = any(not frame.terminated for frame in frames)
+        return frames
 
     # ------------------------------------------------------------------------------------------ what an adapter says
 
@@ -83,8 +89,11 @@ class BodyTranslation(Translation):
         """Say what was held back for something that can no longer come."""
 
     @abstractmethod
-    def _is_finished(self) -> bool:
-        """Whether the reply was told to its end, so that the connection may close."""
+    def _is_finished(self, *, broken_off: bool) -> bool:
+        """Whether the reply was told to its end, so that the connection may close; `broken_off`: within a frame.
+
+        Where the provider had said that the answer is not whole anyway, it may close anywhere.
+        """
 
     @abstractmethod
     def _stop(self, out: list[Output]) -> None:
@@ -157,7 +166,9 @@ class BodyTranslation(Translation):
 
     def _truncated(self) -> ErrorPayload:
         if self._framed:
-            return own_error("upstream_truncated", "the upstream closed the connection before the reply was finished")
+            where = "within a frame, " if self._broken_off else ""
+            words = f"the upstream closed the connection {where}before the reply was finished"
+            return own_error("upstream_truncated", words)
         if self._first:
             words = f"the upstream's reply is no event stream: {quoted(self._first)}"
             return own_error("upstream_invalid_stream", words)

@@ -168,7 +168,7 @@ class AnthropicTranslation(BodyTranslation):
     def _settle(self, out: list[Output]) -> None:
         self._answer.settle(out)
 
-    def _is_finished(self) -> bool:
+    def _is_finished(self, *, broken_off: bool) -> bool:  # noqa: ARG002 - it makes no difference
         """Whether the connection may close: only where the provider said before that the reply is not whole."""
         return self._stop_reason is not None and STOP_REASONS.get(self._stop_reason) not in _WHOLE
 

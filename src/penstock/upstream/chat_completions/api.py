@@ -38,7 +38,9 @@ class ChatCompletions(UpstreamAPI):
         """Return a fresh translation of a streamed reply; the functions `request` offers make calls known sooner."""
         tools = (request.tools if request is not None else None) or ()
         functions = frozenset(tool.name for tool in tools if isinstance(tool, FunctionToolParam))
-        return ChatCompletionsTranslation(functions=functions, think_tags=self.options.think_tags)
+        return ChatCompletionsTranslation(
+            functions=functions, think_tags=self.options.think_tags, sentinel=self.options.sentinel
+        )
 
     def reply(self, data: bytes, request: CreateResponse | None = None) -> Sequence[Output]:
         """Return what the model said in a whole reply; an event stream that came in its place is read too.

@@ -55,6 +55,10 @@ class Options(Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Whether `<think>` at the beginning of an answer means reasoning rather than text."""
 
+    sentinel: bool = True
+    """Whether streams end with `[DONE]`, so that one without it was cut short. Older versions of llama.cpp, TGI and
+    mistral.rs send none; for them, a finish reason is enough."""
+
 
 def translate(request: CreateResponse, options: Options, *, stream: bool) -> UpstreamRequest:
     """Return `request` in the provider's form; raise UnsupportedParameter for what cannot be expressed."""

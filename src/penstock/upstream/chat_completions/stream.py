@@ -4,7 +4,9 @@ Some decisions, each made once and here:
 
 - `Stop` is said last, at `[DONE]` or at the end of the connection: usage, text and even errors come after a finish
   reason, and an error after it still makes the reply a failure.
-- `[DONE]` finishes a reply that never gave a finish reason (Snowflake); a connection that ends with neither does not.
+- `[DONE]` finishes a reply, though it never gave a finish reason (Snowflake). Without it nobody knows what is missing,
+  the usage at least: the reply was cut short, unless its finish reason makes it incomplete anyway. For a provider that
+  sends none (`Options.sentinel`) the finish reason is enough.
 - Only the first choice is read. That others came, and whatever else Open Responses has no place for, is in `losses`.
 - A body that is no event stream at all, but one JSON document, is read as a whole reply or error.
 """
@@ -48,6 +50,8 @@ STOP_REASONS = {
 """Finish reasons, in small letters, and what they mean. One that is in neither table is the model's own: it makes the
 response incomplete, with itself as the reason."""
 
+_WHOLE = frozenset({"stop", "tool_calls"})
+
 FAILURES = {
     "error": "model_error",
     "abort": "server_error",
@@ -60,9 +64,13 @@ FAILURES = {
 class ChatCompletionsTranslation(BodyTranslation):
     """One reply of a Chat Completions endpoint, streamed or whole."""
 
-    def __init__(self, *, functions: Collection[str] = (), think_tags: bool = False) -> None:
-        """Read a reply to a request that offered `functions`; `think_tags`: `<think>` begins reasoning."""
+    def __init__(self, *, functions: Collection[str] = (), think_tags: bool = False, sentinel: bool = True) -> None:
+        """Read a reply to a request that offered `functions`.
+
+        `think_tags`: `<think>` begins reasoning; `sentinel`: a stream ends with `[DONE]`.
+        """
         super().__init__()
+        self._sentinel = sentinel
         self._answer = Answer(functions=functions, think_tags=think_tags, lose=self._lose)
         self._spoke = False
         self._answered = False
@@ -78,7 +86,8 @@ class ChatCompletionsTranslation(BodyTranslation):
             chunk = decode_chunk(data)
         except WRONG_JSON:
             if frame.is_done:
-                self._end(out, finished=True)
+                if frame.terminated or not self._sentinel:
+                    self._end(out, finished=True)
                 return
             if not (data or named):
                 return
@@ -123,8 +132,11 @@ class ChatCompletionsTranslation(BodyTranslation):
     def _settle(self, out: list[Output]) -> None:
         self._answer.settle(out)
 
-    def _is_finished(self) -> bool:
-        return self._finish is not None
+    def _is_finished(self, *, broken_off: bool) -> bool:
+        if self._finish is None:
+            return False
+        is_whole = STOP_REASONS.get(self._finish.lower()) in _WHOLE
+        return not is_whole or not (self._sentinel or broken_off)
 
     def _stop(self, out: list[Output]) -> None:
         nameless = self._answer.calls.nameless()
@@ -148,6 +160,7 @@ class ChatCompletionsTranslation(BodyTranslation):
         if delta is None and not self._spoke:
             # Some end a stream with the whole message once more; it counts only where it comes first.
             delta = choice.message
+            self._sentinel = self._sentinel and delta is None  # a whole answer in a frame ends with it
         if choice.logprobs is not None:
             self._answer.take_logprobs(choice.logprobs)
         if delta is not None:

@@ -103,7 +103,7 @@ class GeminiTranslation(BodyTranslation):
         chunks = read_document(data)
         for chunk in chunks:
             self._chunk(chunk, out)
-        if self._answered and not self._is_finished() and not self._failed:
+        if self._answered and not self._is_finished(broken_off=False) and not self._failed:
             self._fail(out, own_error("upstream_truncated", "the upstream's reply ends before the answer does"))
         return self._answered or self._failed
 
@@ -176,7 +176,9 @@ class GeminiTranslation(BodyTranslation):
         self._answer.settle(out, cut=self._reason != STOP)
         self._say_usage(out)
 
-    def _is_finished(self) -> bool:
+    def _is_finished(self, *, broken_off: bool) -> bool:
+        if broken_off and self._reason == STOP:
+            return False  # by the standard of such streams a frame without its blank line was not sent
         return self._finish is not None or self._blocked
 
     def _stop(self, out: list[Output]) -> None:

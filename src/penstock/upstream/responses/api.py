@@ -68,7 +68,7 @@ class ResponsesTranslation(Translation):
         super().__init__()
         self._made_up: set[str] = set()
         # Nothing of the time, and no id but a call's, is said; what is made up here is made up again by the writer.
-        self._mender = Mender(ids=self._make_up, clock=lambda: 0.0, request=request)
+        self._mender = Mender(ids=self._make_up, clock=_no_time, request=request)
         self._said = Said(self._mender.item, made_up=self._made_up, lose=self._lose)
         self._alike: Alike | None = None
         self._again: Callable[[str], Output] = Text
@@ -139,7 +139,10 @@ class ResponsesTranslation(Translation):
             self._frame(found, out) if isinstance(found, Frame) else self._run(found, out)
         if final and self._decoder.error is None:
             for frame in self._decoder.flush():
-                self._frame(frame, out)
+                if frame.terminated:
+                    self._frame(frame, out)
+                else:  # by the standard of such streams it was not sent
+                    self._mender.note("OR107", "the last event was left out: the reply was cut short within it")
         return out
 
     def _run(self, run: Run, out: list[Output]) -> None:
@@ -204,6 +207,10 @@ class ResponsesTranslation(Translation):
             return self._say([*self._mender.feed(event), *self._mender.end()])
         self._is_over = True
         return [Failure(provider_error(fields.get("error", fields)))]
+
+
+def _no_time() -> float:
+    return 0.0
 
 
 def _again(said: Output) -> Callable[[str], Output] | None:
