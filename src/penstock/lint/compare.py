@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Final, get_args
 
 from msgspec import UNSET
@@ -10,7 +10,7 @@ from msgspec import UNSET
 from penstock.spec.base import UnknownObject, is_extension_name
 from penstock.spec.content import Content, LogProb, OutputTextContent
 from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
-from penstock.stream.fold import ItemDraft, PartDraft, part_text
+from penstock.stream.fold import ItemDraft, PartDraft, TextBuffer, part_text
 from penstock.stream.machine import part_kind
 from penstock.wire.codec import encode_plain, to_plain
 
@@ -71,12 +71,15 @@ def _where(streamed: str, said: str, how: str) -> str:
     return f"differs {place}: {said[at : at + SHOWN]!r} here, {streamed[at : at + SHOWN]!r} in what {how}"
 
 
-def part_texts(part: PartDraft) -> list[str]:
-    """Return the texts of a part as its events told it, the one that counts first.
+def part_texts(part: PartDraft, gaps: Container[TextBuffer]) -> list[str]:
+    """Return the texts of a part as its events told it, the one that counts first; none where none is known.
 
-    Where they differ from one another that was told already, and what comes later may agree with any of them.
+    Where they differ from one another that was told already, and what comes later may agree with any of them. What was
+    streamed with `gaps` in it is no measure of anything.
     """
     texts = [] if part.said is None else [part.said]
+    if part.streamed in gaps:
+        return texts
     if part.streamed or not texts:
         texts.append(str(part.streamed))
     begun = part_text(part.added)
@@ -86,14 +89,16 @@ def part_texts(part: PartDraft) -> list[str]:
     return texts
 
 
-def done_texts(part: PartDraft) -> list[str]:
+def done_texts(part: PartDraft, gaps: Container[TextBuffer]) -> list[str]:
     """Return the texts of a part as its events told it, its done event first."""
-    return [*([] if part.done is None else [part_text(part.done)]), *part_texts(part)]
+    return [*([] if part.done is None else [part_text(part.done)]), *part_texts(part, gaps)]
 
 
-def call_arguments(draft: ItemDraft) -> list[str]:
+def call_arguments(draft: ItemDraft, gaps: Container[TextBuffer]) -> list[str]:
     """Return the arguments of a call as its events told them, the one that counts first; empty where none did."""
     texts = [] if draft.arguments_said is None else [draft.arguments_said]
+    if draft.arguments in gaps:
+        return texts
     if draft.arguments:
         texts.append(str(draft.arguments))
     if isinstance(draft.added, FunctionCallItem) and draft.added.arguments:
@@ -101,39 +106,43 @@ def call_arguments(draft: ItemDraft) -> list[str]:
     return texts
 
 
-def differences_from_draft(item: Item, draft: ItemDraft) -> Iterator[tuple[str, str]]:
-    """Yield, as path and words, where a finished item is not what was streamed into it."""
+def differences_from_draft(item: Item, draft: ItemDraft, gaps: Container[TextBuffer]) -> Iterator[tuple[str, str]]:
+    """Yield, as path and words, where a finished item is not what was streamed into it, as far as that is known."""
     match item:
         case FunctionCallItem():
-            told = call_arguments(draft)
+            told = call_arguments(draft, gaps)
             if told and item.arguments not in told:
                 yield ".arguments", f"the call's arguments text {where_texts_differ(told[0], item.arguments)}"
         case MessageItem():
-            yield from _differing_parts(".content", item.content, draft.content)
+            yield from _differing_parts(".content", item.content, draft.content, gaps)
         case ReasoningItem():
-            yield from _differing_parts(".summary", item.summary, draft.summary)
+            yield from _differing_parts(".summary", item.summary, draft.summary, gaps)
             content = item.content if isinstance(item.content, list) else []
-            yield from _differing_parts(".content", content, draft.content)
+            yield from _differing_parts(".content", content, draft.content, gaps)
         case _:
             pass
 
 
-def _differing_parts(path: str, parts: Sequence[Content], drafts: dict[int, PartDraft]) -> Iterator[tuple[str, str]]:
+def _differing_parts(
+    path: str, parts: Sequence[Content], drafts: dict[int, PartDraft], gaps: Container[TextBuffer]
+) -> Iterator[tuple[str, str]]:
     for index in sorted(drafts):
         draft = drafts[index]
         told = draft.done if draft.done is not None else draft.added
         if not 0 <= index < len(parts):
             yield path, f"the item has {_count(len(parts), 'part')}, {max(drafts) + 1} were streamed"
             return
-        part, texts, kinds = parts[index], done_texts(draft), {part_kind(told), part_kind(draft.added)}
+        part, texts, kinds = parts[index], done_texts(draft, gaps), {part_kind(told), part_kind(draft.added)}
         at = f"{path}[{index}]"
         if not is_known_kind(part_kind(part)):
             continue
         if part_kind(part) not in kinds and is_known_kind(part_kind(told)):
             yield f"{at}.type", f"the part is {part_kind(part)}, streamed was {part_kind(told)}"
-        elif part_text(part) not in texts:
+        elif texts and part_text(part) not in texts:
             key = "refusal" if part_kind(part) == "refusal" else "text"
             yield f"{at}.{key}", f"the part's text {where_texts_differ(texts[0], part_text(part))}"
+        elif draft.done is None and draft.streamed in gaps:
+            continue  # nor is it known what else was streamed
         elif isinstance(part, OutputTextContent) and isinstance(told, OutputTextContent):
             if all(part.annotations != before for before in (told.annotations, draft.annotations)):
                 yield f"{at}.annotations", different_lists("annotation", part.annotations, told.annotations)
@@ -174,9 +183,10 @@ def adds_parts(item: Item, draft: ItemDraft) -> bool:
     )
 
 
-def is_streamed(draft: ItemDraft) -> bool:
-    """Whether anything of an item was told between its first event and its last."""
-    return bool(draft.content or draft.summary or call_arguments(draft))
+def is_streamed(draft: ItemDraft, gaps: Container[TextBuffer]) -> bool:
+    """Whether anything of an item that is known was told between its first event and its last."""
+    parts = (*draft.content.values(), *draft.summary.values())
+    return any(done_texts(part, gaps) for part in parts) or bool(call_arguments(draft, gaps))
 
 
 def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:

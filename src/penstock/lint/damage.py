@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Final
 
 from msgspec import Struct
 
 from penstock.wire.codec import decode_json_object
 from penstock.wire.errors import JSONError
 
-__all__ = ["Damage", "damaged", "repeated_key"]
+__all__ = ["Damage", "damaged", "repeated_key", "type_in"]
+
+_TYPE: Final = re.compile(rb'"type"\s*:\s*"([^"\\]*)"')
 
 
 class Damage(Struct, frozen=True):
@@ -52,6 +56,12 @@ def _object(data: bytes | str) -> dict[str, object] | None:
         return decode_json_object(data)
     except JSONError:
         return None
+
+
+def type_in(data: bytes) -> str:
+    """Return the type that an event's damaged JSON still names; empty where it names none."""
+    found = _TYPE.search(data)
+    return "" if found is None else found[1].decode("utf-8", "replace")
 
 
 class _RepeatedKeyError(Exception):

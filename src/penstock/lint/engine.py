@@ -21,7 +21,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from penstock.lint.damage import damaged, repeated_key
+from penstock.lint.damage import damaged, repeated_key, type_in
 from penstock.lint.facts import Facts, Profile, Step
 from penstock.lint.findings import Finding, Level
 from penstock.lint.meant import Meant
@@ -114,6 +114,8 @@ class EventLinter:
         self.findings: list[Finding] = []
         self.uncounted = 0
         """How many findings came after the first `MAX_FINDINGS`."""
+        self.unreadable = 0
+        """How many frames held nothing that could be read as an event; they are not counted as events."""
         self._classes = tuple(rules)
         self._paths: list[str] = []
         """Where the event that is judged has the wrong shape."""
@@ -195,7 +197,7 @@ class EventLinter:
         elif self.facts.done_sentinels:
             # After [DONE] nothing is part of the stream any more.
             self._judge_frame(frame, None)
-            self.facts.unread = 1
+            self.facts.is_last_lost = True
         else:
             self._feed_data(frame.data, frame, frame.offset)
 
@@ -274,7 +276,7 @@ class EventLinter:
                 self._add("OR107", "one event is split over two frames", index, begun.offset)
             if damage.meant is not None:
                 if damage.not_utf8 is not None:
-                    self.facts.tear(None)
+                    self._doubt(damage.meant)
                 return damage.meant
             self._settle_broken()
             if frame is not None and damage.several:
@@ -287,15 +289,23 @@ class EventLinter:
                 # It may be the first half of an event; the next frame tells.
                 self._broken = (frame, finding)
             else:
-                self._lose(finding)
+                self._lose(finding, frame.event if frame is not None else None, data)
             return None
 
-    def _lose(self, finding: Finding | None) -> None:
-        """Report what could not be read, where that was not done already."""
+    def _lose(self, finding: Finding | None, name: str | None, data: bytes) -> None:
+        """Report what could not be read, where that was not done already; `name` is what its frame calls it."""
         if finding is not None:
             self._keep((finding,))
-        self.facts.lose()
+        self.facts.lose(is_delta=(name or type_in(data)).endswith(".delta"))
         self.facts.unnumbered += 1
+        self.unreadable += 1
+
+    def _doubt(self, raw: Mapping[str, object]) -> None:
+        """Let it be known that a text in an event is not the one that was meant."""
+        if _is_delta(raw):
+            self.facts.miss(raw)
+        else:
+            self.facts.tear(None)
 
     def _settle_broken(self) -> None:
         """Report a frame that could have been the first half of an event, and was not."""
@@ -304,7 +314,7 @@ class EventLinter:
             self._broken = None
             # A frame without its end was cut short with the stream, which the end tells.
             if frame.terminated:
-                self._lose(finding)
+                self._lose(finding, frame.event, frame.data)
 
     def _check_json(self, data: bytes, raw: dict[str, object], offset: int) -> None:
         index = self.facts.events
@@ -313,7 +323,7 @@ class EventLinter:
                 msgspec.json.encode(raw)
             except UnicodeEncodeError:
                 self._add("OR110", "an escape is a lone surrogate", index, offset)
-                self.facts.tear(None)
+                self._doubt(raw)
         repeated = repeated_key(data)
         if repeated is not None:
             finding = self._finding("OR106", f"the key {shown(repeated)} stands twice", index, offset)
@@ -324,6 +334,7 @@ class EventLinter:
     def _judge(self, raw: dict[str, object], frame: Frame | None, offset: int | None) -> None:
         """Judge an event by its plain form."""
         self._roads.close()
+        self.facts.is_last_lost = False
         fields, dialect = self._reading.read(raw)
         name = raw.get("type")
         if name == "response.create" and frame is None and self.facts.profile.transport in ("jsonl", "websocket"):
@@ -347,7 +358,7 @@ class EventLinter:
                 pass
             if step.event is None:
                 # It says too little to be an event; what it lacks was told.
-                self.facts.lose(fields.get("output_index"))
+                self.facts.lose(fields, is_delta=_is_delta(fields))
             number = fields.get("sequence_number")
             step.number = number if type(number) is int else UNSET
         if frame is not None and not is_plain_frame(frame, step.type):
@@ -367,6 +378,7 @@ class EventLinter:
         if isinstance(event, e.ResponseCreated):
             self._take_turn()
         found = len(self.findings) + self.uncounted
+        self.facts.is_last_lost = False
         step = Step(self.facts.events, offset, frame, event.event_type)
         step.event = event
         if self._paths:
@@ -427,7 +439,7 @@ class EventLinter:
         if not isinstance(name, str):
             kind: Kind = "absent" if "type" not in fields else "null" if name is None else "type"
             self._tell_problem(Problem(kind, "type", "a string", shown(name)), step)
-            self.facts.lose(fields.get("output_index"))
+            self.facts.lose(fields, is_delta="delta" in fields)
         elif is_envelope:
             for problem in envelope_problems(fields):
                 self._tell_problem(problem, step)
@@ -440,7 +452,7 @@ class EventLinter:
             if not is_extension_name(step.type):
                 expected = "a type of the specification, or a name with a slug"
                 self._tell_problem(Problem("event", "type", expected, shown(step.type)), step)
-                self.facts.lose(fields.get("output_index"))
+                self.facts.lose(fields, is_delta="delta" in fields)
             elif type(fields.get("sequence_number")) is not int and ("OR201", "sequence_number") not in self._told:
                 got = shown(fields["sequence_number"]) if "sequence_number" in fields else "absent"
                 self._tell_problem(Problem("event_fields", "sequence_number", "an integer", got), step)
@@ -610,3 +622,8 @@ class EventLinter:
         finding = self._finding(code, message, event, offset)
         if finding is not None:
             self._keep((finding,))
+
+
+def _is_delta(raw: Mapping[str, object]) -> bool:
+    """Whether an event is a delta: one that is only called so may be another, by a wrong name."""
+    return "delta" in raw and str(raw.get("type")).endswith(".delta")

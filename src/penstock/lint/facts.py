@@ -7,16 +7,17 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, Struct, UnsetType
 
 from penstock.spec import events as e
+from penstock.spec.base import NOTHING
 from penstock.spec.content import LogProb
 from penstock.spec.items import FunctionCallItem, Item
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import Response
-from penstock.stream.fold import ItemDraft, PartDraft
+from penstock.stream.fold import ItemDraft, PartDraft, TextBuffer
 from penstock.stream.machine import StreamMachine, Violation, item_kind
 from penstock.stream.reader import ResponseReader
 from penstock.stream.states import PartState
@@ -85,7 +86,9 @@ class ItemFacts:
 class Facts:
     """Everything that was told so far of one response."""
 
-    def __init__(self, profile: Profile, request: CreateResponse | None, events: int = 0) -> None:
+    def __init__(  # noqa: PLR0915 - a line a fact
+        self, profile: Profile, request: CreateResponse | None, events: int = 0
+    ) -> None:
         """Begin before its first event, after so many events of other responses on the same connection."""
         self.profile = profile
         self.request = request
@@ -101,8 +104,12 @@ class Facts:
         """How many events without a number came since."""
         self.unread = 0
         """How many events could not be read, and were not missed yet."""
+        self.is_last_lost = False
+        """Whether what came last could not be read: it may have been any event, the last one of the stream too."""
         self.is_over = False
         """Whether a terminal event came, or a failure of the connection."""
+        self.is_end_early = False
+        """Whether the terminal event was the first of all."""
         self.first: Response | None = None
         """The response as the first event told it."""
         self.first_at: int | None = None
@@ -116,6 +123,8 @@ class Facts:
         self.skipped: int | None = None
         """The number that was due, where a higher one came."""
         self._torn: set[int] = set()
+        self.gaps: set[TextBuffer] = set()
+        """What was streamed and is not known in full, since a delta of it could not be read."""
         self.items: dict[int, ItemFacts] = {}
         """The items by `output_index`."""
         self.next_index = 0
@@ -160,12 +169,36 @@ class Facts:
         return draft.content.get(event.content_index)
 
     def is_torn(self, output_index: int) -> bool:
-        """Whether nothing can be said of the content of an item, since something of it could not be read."""
+        """Whether nothing can be said of the content of an item, since what a done event told of it is damaged."""
         return output_index in self._torn
 
     def tear(self, output_index: int | None) -> None:
-        """Let it be known that something could not be read: of an item, or of whatever is open."""
+        """Let it be known that what is told of an item, or of whatever is open, is not what was meant."""
         self._torn.update(self.machine.open_items if output_index is None else (output_index,))
+
+    def miss(self, raw: Mapping[str, object]) -> None:
+        """Let it be known that something that was streamed is missing: where an event's plain form says, if it does."""
+        index = raw.get("output_index")
+        places = (index,) if type(index) is int else self.machine.open_items
+        for place in places:
+            draft = self.draft(place)
+            if draft is None:
+                continue
+            summary_index, content_index = raw.get("summary_index"), raw.get("content_index")
+            part = draft.summary.get(summary_index) if type(summary_index) is int else None
+            if part is None and type(content_index) is int:
+                part = draft.content.get(content_index)
+            if part is not None:
+                self.gaps.add(part.streamed)
+            else:
+                self._miss_anywhere(draft)
+
+    def _miss_anywhere(self, draft: ItemDraft) -> None:
+        """Let it be known that something is missing of an item: of whatever deltas still fill in it."""
+        parts = (*draft.content.values(), *draft.summary.values())
+        self.gaps.update(part.streamed for part in parts if part.said is None and part.done is None)
+        if draft.arguments_said is None:
+            self.gaps.add(draft.arguments)
 
     def is_whole(self, event: e.ContentEvent | e.SummaryEvent) -> bool:
         """Whether the part an event added is of a kind that no deltas fill."""
@@ -192,13 +225,16 @@ class Facts:
         if index not in parts:
             yield from (place for place, part in parts.items() if part.is_open)
 
-    def lose(self, output_index: object = None) -> None:
-        """Take note of an event that could not be read, of an item or of nobody knows what.
+    def lose(self, raw: Mapping[str, object] = NOTHING, *, is_delta: bool = False) -> None:
+        """Take note of an event that could not be read; `raw` is what of it could be, `is_delta` whether it was one.
 
-        The next step that is out of order, and what is missing from the content, follow from it.
+        What is missing from the content follows from it; so does the next step that is out of order, but for a delta,
+        without which no event is.
         """
-        self.unread += 1
-        self.tear(output_index if type(output_index) is int else None)
+        self.is_last_lost = True
+        if not is_delta:
+            self.unread += 1
+        self.miss(raw)
 
     def take(self, step: Step) -> None:
         """Let a step change the facts, after all rules have seen it."""

@@ -135,7 +135,7 @@ class Linter:
         self._dead = True
         code = "OR110" if "UTF-8" in error.message else "OR106"
         engine = self._judge()
-        engine.facts.unread += 1
+        engine.facts.lose()
         engine.report(code, error.message, offset=error.offset)
 
     def _feed(self, data: bytes, *, final: bool = False) -> None:

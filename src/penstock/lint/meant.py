@@ -7,7 +7,7 @@ read as it was meant.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from penstock.stream.fold import part_text
 from penstock.stream.machine import ItemMachine, PartMachine, Violation
 from penstock.stream.machine import step as take_step
 from penstock.stream.states import OrderRule, ResponseState
+from penstock.wire.codec import to_plain
 
 __all__ = ["Meant"]
 
@@ -145,8 +146,13 @@ class Meant:
                 if isinstance(event, (e.ContentPartAdded, e.ReasoningSummaryPartAdded)):
                     due = self.due(event)
                 else:
-                    due = next(iter(facts.open_parts(event)), index)
-                    facts.tear(event.output_index)
+                    opened = list(facts.open_parts(event))
+                    due = opened[0] if opened else index
+                    if isinstance(event, e.OutputTextAnnotationAdded) and not opened:
+                        # The part is known; which annotation of it this is, is not.
+                        facts.miss({"output_index": event.output_index, "content_index": index})
+                    elif len(opened) != 1:
+                        facts.tear(event.output_index)
                 self._parts[is_summary, event.output_index, index] = due
                 return _at_part(event, due)
 
@@ -222,7 +228,11 @@ class Meant:
             return event
         # Of an item that was not added, or of the end: it will be missed where it belongs.
         machine.state = ResponseState.CREATED
-        self._facts.lose(event.output_index if isinstance(event, e.ItemEvent) else None)
+        self._facts.lose()
+        if isinstance(event, e.ItemEvent):
+            self._facts.tear(event.output_index)
+        elif isinstance(event, e.ResponseEvent) and event.is_terminal:
+            self._facts.is_end_early = True
         return None
 
     def expect(self, event: e.ResponseStreamEvent) -> None:
@@ -289,6 +299,7 @@ class Meant:
             machine.state = ResponseState.CREATED if not machine.items else ResponseState.IN_PROGRESS
         elif not event.is_terminal:
             self._facts.unread += 1
+            self._facts.is_last_lost = True
 
     # What cannot be what it says.
 
@@ -297,7 +308,9 @@ class Meant:
         wrong = {path.removeprefix("item.").removeprefix("part.").partition("[")[0] for path in paths} - _LESSER_KEYS
         if not wrong:
             return event
-        if isinstance(event, e.ItemEvent):
+        if isinstance(event, e.DeltaEvent):
+            self._facts.miss(cast("dict[str, object]", to_plain(event)))
+        elif isinstance(event, e.ItemEvent):
             self._facts.tear(event.output_index)
         match event:
             case e.OutputItemAdded():

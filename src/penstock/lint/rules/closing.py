@@ -60,8 +60,10 @@ class TerminalAbsent(Rule):
 
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Ask for the terminal event."""
-        if facts.is_over or facts.error_at is not None or facts.unread or (facts.profile.resumed and not facts.events):
+        if facts.is_over or facts.error_at is not None or (facts.profile.resumed and not facts.events):
             return
+        if facts.is_last_lost or facts.is_end_early:
+            return  # that may have been the terminal event, or it was told where that one came
         if not facts.events:
             yield self.found("the stream ends before its first event")
         else:
@@ -163,7 +165,7 @@ def _item_differences(
     """Hold an item of the terminal response against its done event; what its other events said may stand, too."""
     known = facts.items[place]
     done, draft = known.done, facts.draft(place)
-    from_draft = list(differences_from_draft(item, draft)) if draft is not None else []
+    from_draft = list(differences_from_draft(item, draft, facts.gaps)) if draft is not None else []
     if done is None:
         if isinstance(item, MessageItem) and isinstance(known.added, MessageItem) and item.role != known.added.role:
             yield (
@@ -176,7 +178,8 @@ def _item_differences(
         return
     for path, message in differences_from_done(item, done):
         is_content = path.startswith((".content", ".summary", ".arguments"))
-        if is_content and draft is not None and is_streamed(draft) and not from_draft and not adds_parts(item, draft):
+        is_told = draft is not None and is_streamed(draft, facts.gaps) and not adds_parts(item, draft)
+        if is_content and is_told and not from_draft:
             continue
         if path == ".status" and done.status == "incomplete" and status == "completed":
             continue  # another rule speaks of it
@@ -290,7 +293,7 @@ class ErrorNotFollowedByFailed(GrammarRule):
 
     def end(self, facts: Facts) -> Iterator[Finding]:
         """Ask for the event that has to follow."""
-        if facts.error_at is not None and not facts.is_over and not facts.unread:
+        if facts.error_at is not None and not (facts.is_over or facts.is_last_lost or facts.is_end_early):
             yield self.found("the stream ends after an error event, without response.failed", related=facts.error_at)
 
 

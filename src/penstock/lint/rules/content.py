@@ -80,23 +80,25 @@ class DoneDiffersFromDeltas(EventRule):
         match event:
             case e.FunctionCallArgumentsDone():
                 draft = facts.draft(event.output_index)
-                told = call_arguments(draft) if draft is not None else []
+                told = call_arguments(draft, facts.gaps) if draft is not None else []
                 said, path = event.arguments, "arguments"
             case e.OutputTextDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
                 part = facts.part(event)
-                told = part_texts(part) if part is not None else []
+                told = part_texts(part, facts.gaps) if part is not None else []
                 said, path = event.text, "text"
             case _:
                 assert isinstance(event, e.RefusalDone)
                 part = facts.part(event)
-                told = part_texts(part) if part is not None else []
+                told = part_texts(part, facts.gaps) if part is not None else []
                 said, path = event.refusal, "refusal"
         if any(told) and said not in told:
             what = "arguments text" if path == "arguments" else path
             yield self.found(f"the {what} {where_texts_differ(told[0], said)}", step, path=path)
         elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
             part = facts.part(event)
-            if part is not None and part.logprobs and event.logprobs and event.logprobs != part.logprobs:
+            if part is None or part.streamed in facts.gaps:
+                return
+            if part.logprobs and event.logprobs and event.logprobs != part.logprobs:
                 words = different_lists("log probability", event.logprobs, part.logprobs)
                 yield self.found(words, step, path="logprobs")
 
@@ -141,13 +143,13 @@ class PartDiffersFromContent(EventRule):
                 path="part.type",
             )
             return
-        texts = part_texts(draft)
-        if part_text(event.part) not in texts:
+        texts = part_texts(draft, facts.gaps)
+        if texts and part_text(event.part) not in texts:
             key = "refusal" if part_kind(event.part) == "refusal" else "text"
             yield self.found(
                 f"the part's text {where_texts_differ(texts[0], part_text(event.part))}", step, path=f"part.{key}"
             )
-        elif isinstance(event.part, OutputTextContent):
+        elif isinstance(event.part, OutputTextContent) and draft.streamed not in facts.gaps:
             said = (
                 facts.logprobs.get((event.output_index, event.content_index))
                 if isinstance(event, e.ContentPartDone)
@@ -202,7 +204,7 @@ class ItemDiffersFromParts(EventRule):
         if changed is not None:
             yield self.found(changed[1], step, path=f"item.{changed[0]}", related=known.added_at if known else None)
             return
-        for path, message in differences_from_draft(event.item, draft):
+        for path, message in differences_from_draft(event.item, draft, facts.gaps):
             yield self.found(message, step, path=f"item{path}")
             return
 

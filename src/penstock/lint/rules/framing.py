@@ -127,10 +127,14 @@ class DoneSentinelAbsent(FrameRule):
     good = Example(base="text")
 
     def end(self, facts: Facts) -> Iterator[Finding]:
-        """Ask for the sentinel; a stream without its terminal event was cut short, which is another rule's."""
+        """Ask for the sentinel.
+
+        A stream without its terminal event was cut short, which is another rule's; and what could not be read behind
+        that event may have been the sentinel.
+        """
         if facts.profile.transport != "sse" or facts.profile.dialect == "openai" or not facts.events:
             return
-        if facts.done_sentinels == 0 and facts.is_over and not facts.unread:
+        if facts.done_sentinels == 0 and facts.is_over and not facts.is_last_lost:
             yield self.found("the stream ends without [DONE]")
         elif facts.done_sentinels > 1:
             yield self.found(f"[DONE] was sent {facts.done_sentinels} times")

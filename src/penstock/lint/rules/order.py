@@ -11,7 +11,7 @@ from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule, GrammarRule
 from penstock.spec import events as e
 from penstock.spec.items import FunctionCallItem, MessageItem, ReasoningItem
-from penstock.stream.fold import part_text
+from penstock.stream.fold import ItemDraft, part_text
 from penstock.stream.machine import Violation
 from penstock.stream.states import OrderRule
 from penstock.wire.wording import shown
@@ -419,12 +419,14 @@ class ContentWithoutDelta(EventRule):
         match event:
             case e.FunctionCallArgumentsDone():
                 draft = facts.draft(event.output_index)
-                if event.arguments and (draft is None or not call_arguments(draft)):
+                if event.arguments and not _has_arguments(draft, facts):
                     yield self.found(_never("the arguments", event.arguments), step, path="arguments")
             case e.OutputTextDone() | e.RefusalDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
                 part = facts.part(event)
                 text = event.refusal if isinstance(event, e.RefusalDone) else event.text
-                if text and part is not None and not part.streamed and not part_text(part.added):
+                if part is None or part.streamed in facts.gaps:
+                    return
+                if text and not part.streamed and not part_text(part.added):
                     path = "refusal" if isinstance(event, e.RefusalDone) else "text"
                     yield self.found(_never(f"the {path}", text), step, path=path)
             case _:
@@ -436,7 +438,7 @@ class ContentWithoutDelta(EventRule):
         draft = facts.draft(event.output_index)
         item = event.item
         if isinstance(item, FunctionCallItem):
-            if item.arguments and (draft is None or not call_arguments(draft)):
+            if item.arguments and not _has_arguments(draft, facts):
                 yield self.found(_never("the arguments", item.arguments), step, path="item.arguments")
         elif isinstance(item, (MessageItem, ReasoningItem)):
             content = item.content if isinstance(item.content, list) else []
@@ -453,6 +455,11 @@ class ContentWithoutDelta(EventRule):
                         words = _never(f"summary[{index}]", part_text(part))
                         yield self.found(words, step, path=f"item.summary[{index}]")
                         return
+
+
+def _has_arguments(draft: ItemDraft | None, facts: Facts) -> bool:
+    """Whether arguments of a call were streamed, or may have been."""
+    return draft is not None and (draft.arguments in facts.gaps or bool(call_arguments(draft, facts.gaps)))
 
 
 RULES = (
