@@ -384,6 +384,13 @@ def with_tools(**more: object) -> CreateResponse:
     return msgspec.structs.replace(CreateResponse(model="m", input="Hi", tools=TOOLS), **more)
 
 
+@pytest.mark.parametrize("name", ["conversation", "prompt"])
+def test_what_openai_keeps_and_nobody_else_is_refused(name: str) -> None:
+    said = {"model": "m", "input": "Hi."}
+    assert refused(parse_create(msgspec.json.encode({**said, name: {"id": "kept"}}))) == name
+    assert "messages" in ChatCompletions().request(parse_create(msgspec.json.encode({**said, name: None}))).body
+
+
 def test_tools() -> None:
     made = body(with_tools(parallel_tool_calls=False))
     assert made["tools"] == [F, G]

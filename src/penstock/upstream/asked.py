@@ -96,6 +96,10 @@ class RequestTranslation:
             raise UnsupportedParameter("background", f"{self.api} has no background runs")
         if request.previous_response_id:
             raise UnsupportedParameter("previous_response_id", f"{self.api} remembers no earlier responses")
+        # OpenAI's own. To pass over them would be to answer without what the caller takes for said.
+        for name, what in (("conversation", "conversations"), ("prompt", "prompts")):
+            if request.extra.get(name):
+                raise UnsupportedParameter(name, f"{self.api} keeps no {what}")
 
     def functions(self, request: CreateResponse) -> FunctionsAsked:
         """Return the functions and the choice among them, and keep in `hosted` the tools the provider runs itself.

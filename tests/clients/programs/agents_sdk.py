@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import openai
-from agents import Agent, ModelSettings, Runner, SQLiteSession, function_tool, set_tracing_disabled
+from agents import (
+    Agent,
+    ModelSettings,
+    Runner,
+    SQLiteSession,
+    function_tool,
+    set_default_openai_responses_transport,
+    set_tracing_disabled,
+)
 from agents.exceptions import ModelBehaviorError
 from cases import (
     CALL,
@@ -136,6 +144,18 @@ async def failure() -> None:
         holds(str(error), FAILURE, "the message of the stream")
     else:
         raise AssertionError("nothing was raised by the stream")
+
+
+@cases.case("WebSocket")
+async def websocket() -> None:
+    set_default_openai_responses_transport("websocket")
+    try:
+        who = agent(tools=[get_weather])
+        for city in CITIES:
+            holds((await Runner.run(who, CALL)).final_output, weather(city), "the answer")
+            holds((await streamed(who, CALL)).final_output, weather(city), "the answer of a stream")
+    finally:
+        set_default_openai_responses_transport("http")
 
 
 @cases.case("structured output")

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cases import NAME, NAMED
+
 COMMAND = sys.argv[1]
 SECONDS = 60
 WRITTEN = "penstock was here"
@@ -111,6 +113,17 @@ def a_failure() -> None:
         assert "The demo fails" in events[-1]["error"]["message"], events
 
 
+def a_compaction(arguments: Sequence[str]) -> None:
+    """Have the conversation compacted, which Codex leaves to the server where that is the built-in provider's."""
+    compacting = (*arguments, "-c", "model_auto_compact_token_limit=100")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        codex(folder, folder, *compacting, NAMED)
+        events = codex(folder, folder, *compacting, "resume", "--last", NAME)
+        assert events[-1]["type"] == "turn.completed", events
+        assert any("Alice" in text for text in items(events, "agent_message", "text")), events
+
+
 def main() -> int:
     """Run all cases, and say how they went, as `cases.py` does."""
     said = subprocess.run([COMMAND, "--version"], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
@@ -121,6 +134,7 @@ def main() -> int:
         "shell calls, reasoning, a resumed conversation": lambda: a_tool_call(settled(websockets=False)),
         "WebSocket": lambda: a_tool_call(settled(websockets=True)),
         "the base URL alone": lambda: a_tool_call("", built_in),
+        "compaction": lambda: a_compaction(built_in),
         "failure": a_failure,
         "structured output": a_schema,
     }

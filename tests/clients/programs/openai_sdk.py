@@ -158,6 +158,14 @@ def conversation() -> None:
         raise AssertionError("a deleted response is still there")
 
 
+@cases.case("compaction")
+def compaction() -> None:
+    first = ask(NAMED)
+    compacted = client.responses.compact(model="demo", previous_response_id=first.id)
+    again = [*(item.model_dump(exclude_unset=True) for item in compacted.output), {"role": "user", "content": NAME}]
+    holds(ask(again).output_text, "Alice", "the answer")
+
+
 @cases.case("failure")
 def failure() -> None:
     try:
