@@ -17,6 +17,8 @@ AT_ONCE = 50
 """How many connect in one go: a listening socket holds only so many that wait."""
 LOOKS = 12
 """How often memory is read while the streams are held."""
+RAMP_SECONDS = 5.0
+"""Within which the streams begin, one after the other, as clients do; a quarter of the time at the most."""
 SETTLE_SECONDS = 2.0
 """How long the server has to let go of the streams when they are over."""
 
@@ -61,6 +63,7 @@ class Held:
 
 async def hold(gateway: Measured, *, streams: int, deltas: int, seconds: float, store: bool, websockets: bool) -> Held:
     """Open `streams` streams of `deltas` deltas, which take about `seconds`; return what came of them."""
+    ramp = min(RAMP_SECONDS, seconds / 4)
     body = request_body(deltas, store=store)
 
     async def connected() -> Client:
@@ -71,11 +74,17 @@ async def hold(gateway: Measured, *, streams: int, deltas: int, seconds: float, 
     while len(clients) < streams:
         clients += await asyncio.gather(*(connected() for _ in range(min(AT_ONCE, streams - len(clients)))))
     start, began = gateway.read().processor, time.perf_counter()
-    asked = [asyncio.create_task(client.ask(keep=index < LINTED)) for index, client in enumerate(clients)]
+
+    async def ask(index: int, client: Client) -> Stream:
+        await asyncio.sleep(ramp * index / streams)
+        return await client.ask(keep=index < LINTED)
+
+    asked = [asyncio.create_task(ask(index, client)) for index, client in enumerate(clients)]
     looks: list[Reading] = []
     for look in range(LOOKS):
         # From when all have begun until shortly before the first ends.
-        await asyncio.sleep(max(0.0, began + seconds * (0.2 + 0.7 * look / (LOOKS - 1)) - time.perf_counter()))
+        at = ramp + (seconds - ramp) * (look + 0.5) / LOOKS
+        await asyncio.sleep(max(0.0, began + at - time.perf_counter()))
         looks.append(gateway.read())
     done = await asyncio.gather(*asked)
     took, processor = time.perf_counter() - began, gateway.read().processor - start
