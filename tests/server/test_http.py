@@ -226,6 +226,13 @@ def test_a_response_is_found_until_it_is_deleted(client: httpx2.Client) -> None:
     assert error_of(client.delete(f"/responses/{made['id']}"))["type"] == "not_found"
 
 
+def test_a_stream_of_a_stored_response_is_refused_rather_than_left_out(client: httpx2.Client) -> None:
+    path = f"/responses/{post(client)['id']}"
+    refused = client.get(f"{path}?stream=true")
+    assert (refused.status_code, error_of(refused)["param"]) == (400, "stream")
+    assert client.get(f"{path}?stream=false").status_code == 200
+
+
 def test_what_the_model_said_before_is_listed_as_its_output(client: httpx2.Client) -> None:
     said = [
         {"role": "assistant", "content": "Hello!"},

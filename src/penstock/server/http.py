@@ -102,6 +102,13 @@ class Endpoints:
     async def retrieve(self, request: Request) -> HTTPResponse:
         """`GET /responses/{id}`."""
         owner, client = self._known(request)
+        if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
+            # SDKs ask so for a stream to go on with, and read nothing in whatever else they are given.
+            raise Refused.because(
+                "stream: the events of stored responses are not kept; ask for the response without it",
+                code="unsupported_parameter",
+                param="stream",
+            )
         stored = await self._store.get(request.path_params["id"], owner=owner)
         if stored is None:
             raise _not_found(request)
