@@ -276,6 +276,43 @@ def test_a_hang_in_mid_stream_ends_in_time() -> None:
     assert len(asked) == 1
 
 
+def test_a_listener_that_takes_its_time_makes_nobody_late() -> None:
+    silence = 0.05
+    listened = asyncio.Event()
+
+    async def handler(asked: Asked) -> None:
+        await asked.send(STREAM, chunk(ANSWER[0]))
+        await listened.wait()
+        await asked.send(*map(chunk, ANSWER[1:]), chunk(b""))
+
+    async def work() -> None:
+        async with (
+            loopback(handler) as server,
+            contextlib.aclosing(provider(server, timeouts=Timeouts(silence=silence))) as network,
+        ):
+            batches = network.answer(ASKED).batches()
+            said = list(await anext(batches))
+            await asyncio.sleep(3 * silence)
+            listened.set()
+            said += [output async for batch in batches for output in batch]
+            assert said == SAID
+
+    run(work())
+
+
+def test_an_answer_may_take_longer_than_any_silence_in_it() -> None:
+    silence = 1.0
+
+    async def handler(asked: Asked) -> None:
+        await asked.send(STREAM)
+        for piece in [ANSWER[0], *[b": still there\n\n"] * 5, *ANSWER[1:]]:
+            await asked.send(chunk(piece))
+            await asyncio.sleep(silence / 5)
+        await asked.send(chunk(b""))
+
+    assert run(ask(handler, timeouts=Timeouts(silence=silence)))[0] == SAID
+
+
 def test_a_connection_that_stays_open_after_the_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("penstock.provider.network.LINGER", 0.05)
 
