@@ -24,6 +24,7 @@ from penstock.server.keys import KeyFileError, Keys, is_loopback
 from penstock.server.limits import Limits
 from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.spec.errors import PenstockError
+from penstock.store.errors import StoreError
 from penstock.upstream.registry import UPSTREAM_NAMES, upstream_by_name
 from penstock.wire.wording import is_object
 
@@ -203,7 +204,7 @@ def build_app(settings: Settings, environment: Mapping[str, str] = os.environ) -
             ttl=table.ttl_days * _DAY or None,
             origins=table.origins,
         )
-    except ValueError as error:
+    except (ValueError, StoreError) as error:
         raise ConfigError(f"server: {error}") from None
 
 
