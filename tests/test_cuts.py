@@ -13,11 +13,11 @@ from penstock.upstream.relay import Relay
 from tools.cuts import adapter_name, first_whole, main, statuses
 
 FOLDER = Path(__file__).parents[1].parent / "shared" / "recordings"
-MOST = None if os.environ.get("PENSTOCK_CUTS") == "all" else 4_000
+MOST = None if os.environ.get("PENSTOCK_CUTS") == "all" else 2_600
 """How long a reply is at most that the tests cut everywhere; `PENSTOCK_CUTS=all` takes the long ones, too."""
 RECORDINGS = [path for path in sorted(FOLDER.glob("*/*.sse")) if MOST is None or path.stat().st_size <= MOST]
-NEAR_THE_END = 1_200
-"""How many of the last bytes are cut off one by one of every reply, through the writer: there it could pass for whole."""
+NEAR_THE_END = 600
+"""How many bytes at the end of every reply are cut into, through the writer: there it could pass for whole."""
 
 CHAT = b'data: {"choices":[{"delta":{"content":"Hi"},"finish_reason":"%b"}]}\n\ndata: [DONE]\n\n'
 
@@ -49,7 +49,7 @@ def test_a_reply_that_is_cut_anywhere_is_never_completed(path: Path) -> None:
 def test_a_reply_that_lacks_its_end_becomes_a_response_that_failed(path: Path) -> None:
     data, api = path.read_bytes(), adapter_name(path.parent.name)
     whole = first_whole(api, data)
-    for end in range(max(whole - NEAR_THE_END, 0), whole, 7 if len(data) > 50_000 else 3):
+    for end in range(max(whole - NEAR_THE_END, 0), whole, 37 if len(data) > 50_000 else 7):
         stream = penstock.ResponseStream(None, model="m")
         Relay(upstream_by_name(api).stream(), stream).run([data[:end]])
         assert stream.response.status in allowed(data[:end]), end

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penstock
@@ -19,6 +19,8 @@ from penstock.lint.linter import Linter, lint
 from penstock.lint.rule import FrameRule
 from penstock.lint.rules import ALL_RULES
 from penstock.lint.select import UnknownRule, rule_by_code, selected_rules
+from penstock.spec.base import Extra
+from penstock.spec.items import ExtensionItem
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload
 from penstock.stream import output as o
@@ -252,6 +254,7 @@ def test_it_never_raises_on_events(events: list[Any], resumed: bool, dialect: st
     lint(events, resumed=resumed, dialect=dialect)
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_it_never_raises_on_two_faults(data: st.DataObject) -> None:
     events = data.draw(st.sampled_from(list(streams().values())))
@@ -410,6 +413,7 @@ TOOL: dict[str, Any] = {"type": "function", "name": "get_level", "description": 
         ("text", {"tools": [TOOL], "tool_choice": {"type": "function", "name": "get_level"}}, ["OR703"]),
         ("text", {"tools": [TOOL], "tool_choice": "required"}, ["OR703"]),
         ("text", {"tools": [TOOL], "tool_choice": "none"}, []),
+        ("text", {"tools": [{"type": "acme:search"}], "tool_choice": "required"}, ["OR703"]),
         ("text", {"tools": [TOOL], "tool_choice": "auto"}, []),
         (
             "call",
@@ -431,6 +435,16 @@ def test_what_was_promised_is_held(base: str, fields: dict[str, Any], expected: 
     asked = {"model": "example-model", "input": "Hi", **fields}
     found = lint(sse(base_events(base, asked)), request=request(**fields))
     assert codes(found) == expected
+
+
+@pytest.mark.parametrize(("tools", "expected"), [([{"type": "acme:search"}], []), ([TOOL], ["OR703"])])
+def test_a_call_of_a_tool_that_the_server_runs_is_a_call(tools: list[dict[str, Any]], expected: list[str]) -> None:
+    frames: list[bytes] = []
+    asked = request(stream=True, tools=tools, tool_choice="required")
+    with penstock.ResponseStream(penstock.SSEEmitter(frames.append), model="example-model", request=asked) as stream:
+        stream.send(o.ReadyItem(ExtensionItem(fields=Extra({"type": "acme:search_call", "status": "completed"}))))
+        stream.send(o.Usage(input_tokens=1, output_tokens=1))
+    assert codes(lint(b"".join(frames) + b"data: [DONE]\n\n", request=asked)) == expected
 
 
 @pytest.mark.parametrize(

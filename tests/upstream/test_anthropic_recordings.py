@@ -85,9 +85,11 @@ def sdk_message(path: Path) -> BetaMessage:
         return stream.get_final_message()
 
 
-def response_of(path: Path, emitter: penstock.StreamEventEmitter | None = None) -> penstock.Response:
-    stream = penstock.ResponseStream(emitter or penstock.ListStreamEmitter(), model="m")
-    Relay(Anthropic().stream(), stream).run([path.read_bytes()])
+def response_of(
+    path: Path, emitter: penstock.StreamEventEmitter | None = None, request: CreateResponse | None = None
+) -> penstock.Response:
+    stream = penstock.ResponseStream(emitter or penstock.ListStreamEmitter(), model="m", request=request)
+    Relay(Anthropic().stream(request), stream).run([path.read_bytes()])
     return stream.response
 
 
@@ -119,9 +121,12 @@ def test_a_reply_becomes_a_valid_stream_without_findings(path: Path) -> None:
     assert_valid(emitter.events)
     frames: list[bytes] = []
     sse = penstock.SSEEmitter(frames.append)
-    response_of(path, sse)
+    asked = taken_back(json.loads(path.with_suffix(".json").read_text("utf-8"))["request"])
+    request = decode_object(CreateResponse, json.dumps({**asked, "stream": True}).encode(), tolerant=False)
+    response_of(path, sse, request)
     sse.done()
-    assert [finding for finding in penstock.lint(b"".join(frames)) if finding.level is not penstock.Level.INFO] == []
+    found = penstock.lint(b"".join(frames), request=request)
+    assert [finding for finding in found if finding.level is not penstock.Level.INFO] == []
     assert response.status == "completed"
 
 

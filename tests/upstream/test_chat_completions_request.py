@@ -26,7 +26,7 @@ from penstock.spec.base import UNSET, Extra, JsonObject
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ExtensionFormat, JsonObjectResponseFormat, TextResponseFormat
 from penstock.stream.output import EncryptedReasoning
-from penstock.upstream.base import Loss, UnsupportedParameter
+from penstock.upstream.base import Loss, UnsupportedParameter, UpstreamRequest
 from penstock.upstream.chat_completions import ChatCompletions, Options
 from penstock.wire.codec import decode_object
 from penstock.wire.requests import parse_create
@@ -406,6 +406,23 @@ def test_tools_other_than_functions_are_left_out() -> None:
         Loss("tools[0]", "Chat Completions has no tool 'web_search', so the model is not offered it")
     ]
     assert "tools" not in ChatCompletions().request(with_tools(tools=[other])).body
+
+
+def test_tools_of_the_providers_own_are_sent_where_its_own_parameters_are() -> None:
+    search: JsonObject = {"type": "openrouter:web_search", "parameters": {"max_uses": 1}}
+    function: JsonObject = {"type": "function", "name": "f"}
+    options = Options(extra=True)
+
+    def made(tools: list[JsonObject], choice: object = None) -> UpstreamRequest:
+        asked: JsonObject = {"model": "m", "input": "Hi", "tools": tools, "tool_choice": choice}
+        return ChatCompletions(options).request(parse_create(asked))
+
+    sent = {"type": "function", "function": {"name": "f"}}
+    assert made([search]).body["tools"] == [search]
+    assert made([search, function]).body["tools"] == [sent, search]
+    assert made([search, function], "required").losses == []
+    allowed = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]}
+    assert made([search, function], allowed).body["tools"] == [sent]
 
 
 def test_a_tool_other_than_a_function_is_refused_where_it_is_demanded() -> None:

@@ -41,9 +41,14 @@ def request_of(path: Path) -> CreateResponse:
     return parse_create({**json.loads(path.with_suffix(".json").read_bytes())["request"], "background": False})
 
 
-def relayed(data: bytes, *cuts: int, emitter: penstock.StreamEventEmitter | None = None) -> penstock.Response:
-    stream = penstock.ResponseStream(emitter, model="m")
-    Relay(Responses().stream(), stream).run([data[a:b] for a, b in pairwise([0, *sorted(cuts), len(data)])])
+def relayed(
+    data: bytes,
+    *cuts: int,
+    emitter: penstock.StreamEventEmitter | None = None,
+    request: CreateResponse | None = None,
+) -> penstock.Response:
+    stream = penstock.ResponseStream(emitter, model="m", request=request)
+    Relay(Responses().stream(request), stream).run([data[a:b] for a, b in pairwise([0, *sorted(cuts), len(data)])])
     return stream.response
 
 
@@ -60,9 +65,10 @@ def test_a_reply_becomes_a_valid_stream(path: Path) -> None:
     assert_valid(emitter.events)
     frames: list[bytes] = []
     writing = penstock.SSEEmitter(frames.append)
-    relayed(path.read_bytes(), emitter=writing)
+    relayed(path.read_bytes(), emitter=writing, request=request_of(path))
     writing.done()
-    serious = [found for found in penstock.lint(b"".join(frames)) if found.level is not penstock.Level.INFO]
+    told = penstock.lint(b"".join(frames), request=request_of(path))
+    serious = [found for found in told if found.level is not penstock.Level.INFO]
     assert serious == []
     assert response.status == events_of(path.read_bytes())[-1]["response"]["status"]
 

@@ -13,10 +13,10 @@ from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule
 from penstock.spec import events as e
-from penstock.spec.items import FunctionCallItem
+from penstock.spec.items import ExtensionItem, FunctionCallItem
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import Response
-from penstock.spec.tools import AllowedToolsParam, FunctionToolParam, SpecificFunctionParam
+from penstock.spec.tools import AllowedToolsParam, ExtensionTool, FunctionToolParam, SpecificFunctionParam
 from penstock.stream.echo import new_response
 
 _CHOICE = "tool_choice"
@@ -150,8 +150,18 @@ class ToolChoiceIgnored(EventRule):
                     f"tool_choice asks for {choice.name!r}, and {call.name!r} is called", step, path="item.name"
                 )
         elif isinstance(step.event, e.ResponseCompleted) and choice != "none" and not facts.calls:
+            if choice == "required" and _called_hosted(step.event.response, facts.request):
+                return
             asked = f"a call of {choice.name!r}" if isinstance(choice, SpecificFunctionParam) else "at least one call"
             yield self.found(f"tool_choice asks for {asked}, and there is none", step, path="response.output")
+
+
+def _called_hosted(response: Response, request: CreateResponse | None) -> bool:
+    """Whether a tool may have been called that the server runs itself: its call is an item of the server's own."""
+    offered = request.tools if request is not None else None
+    return any(isinstance(tool, ExtensionTool) for tool in offered or ()) and any(
+        isinstance(item, ExtensionItem) for item in response.output
+    )
 
 
 def _mode(request: CreateResponse | None) -> str | SpecificFunctionParam | None:

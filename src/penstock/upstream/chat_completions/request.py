@@ -19,7 +19,7 @@ from msgspec import Struct, UnsetType
 from penstock.spec.base import UNSET, JsonObject
 from penstock.spec.request import CreateResponse, JsonSchemaResponseFormatParam, TextParam
 from penstock.spec.response import ExtensionFormat, JsonObjectResponseFormat
-from penstock.spec.tools import FunctionToolParam
+from penstock.spec.tools import ExtensionTool, FunctionToolParam
 from penstock.upstream.asked import RequestTranslation
 from penstock.upstream.base import UnsupportedParameter, UpstreamRequest
 from penstock.upstream.chat_completions.messages import Messages
@@ -47,7 +47,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """Whether `metadata` is sent. OpenAI refuses it unless the completion is stored, which it never is here."""
 
     extra: bool = False
-    """Whether parameters the specification does not have are sent as they are."""
+    """Whether parameters and tools the specification does not have are sent as they are."""
 
     stream_usage: bool = True
     """Whether a stream is asked for its usage by `stream_options`."""
@@ -166,9 +166,14 @@ class _Request(RequestTranslation):
 
     # --------------------------------------------------------------------------------------------------------- tools
 
+    def hosted_tool(self, tool: ExtensionTool) -> JsonObject | None:
+        """Return a tool of the provider's own, such as `openrouter:web_search`, where such are sent; else None."""
+        return dict(tool.fields) if self.options.extra else None
+
     def _tools(self, request: CreateResponse) -> None:
         asked = self.functions(request)
-        if not asked.functions:
+        hosted = self.hosted
+        if not asked.functions and not hosted:
             return
         offered = asked.offered
         if asked.function is not None:
@@ -184,7 +189,9 @@ class _Request(RequestTranslation):
             allowed = {"mode": asked.mode, "tools": [_named(name) for name in asked.allowed]}
             offered = asked.functions
             self.body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": allowed}
-        self.body["tools"] = [_tool(function) for function in offered]
+        if asked.allowed is not None and asked.mode != "none" and self.options.allowed_tools == "filter":
+            hosted = []  # only functions can be among the allowed
+        self.body["tools"] = [*map(_tool, offered), *hosted]
         self.send("parallel_tool_calls", request.parallel_tool_calls)
 
 
