@@ -28,8 +28,7 @@ ASKED = CreateResponse(model="m", input="Hi")
 PIECE = 1000
 """Bytes a chunk: it divides frames, and characters."""
 
-if not RECORDINGS:
-    pytest.skip("the recordings of providers are not beside this repository", allow_module_level=True)
+pytestmark = pytest.mark.skipif(not RECORDINGS, reason="the recordings of providers are not beside this repository")
 
 
 def api_of(recording: Path) -> UpstreamAPI:
