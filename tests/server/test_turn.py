@@ -25,7 +25,7 @@ from penstock.live import random_id
 from penstock.provider.base import Answer
 from penstock.server.client import Client
 from penstock.server.shown import shown_by
-from penstock.server.turn import CUT_OFF, LOSSES, SHUTTING_DOWN, Delivery, Nobody, Plan, Turn
+from penstock.server.turn import CUT_OFF, LOSSES, MAX_LOSSES, SHUTTING_DOWN, Delivery, Nobody, Plan, Turn
 from penstock.spec.items import ItemParam
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload
@@ -237,6 +237,16 @@ def test_what_of_the_reply_was_lost_is_told_at_the_end_each_loss_once() -> None:
     run(turn.run())
     told: Any = turn.response.extra[LOSSES]
     assert [loss["param"] for loss in told] == ["truncation", "audio"]
+
+
+def test_of_very_many_losses_the_first_are_listed_and_the_others_counted() -> None:
+    answer = saying([Text("Hello.")])
+    answer.losses += [Loss(f"input[{number}].id", "no place") for number in range(MAX_LOSSES + 1_234)]
+    turn = turn_of(answer)
+    run(turn.run())
+    told: Any = turn.response.extra[LOSSES]
+    assert [loss["param"] for loss in told] == [*(f"input[{number}].id" for number in range(MAX_LOSSES)), ""]
+    assert told[-1]["reason"] == "and 1,234 more"
 
 
 # Being stopped.

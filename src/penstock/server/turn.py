@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -36,8 +37,10 @@ from penstock.stream.output import Failure, Output
 from penstock.stream.writer import WriterOptions
 from penstock.upstream.base import Loss, UnsupportedParameter
 
-__all__ = ["LOSSES", "Delivery", "Nobody", "Plan", "Turn", "as_of_upstream", "not_stored", "run_for"]
+__all__ = ["LOSSES", "MAX_LOSSES", "Delivery", "Nobody", "Plan", "Turn", "as_of_upstream", "not_stored", "run_for"]
 
+MAX_LOSSES: Final = 50
+"""How many of them are listed: of a long conversation every item may lose something."""
 LOSSES: Final = "penstock_losses"
 """The field of a response that lists what of the request the model was not asked, and what of its reply was left out:
 objects of `param` and `reason`."""
@@ -129,7 +132,7 @@ class Turn:
         self._ttl = ttl
         self._seconds = seconds
         self._guard = Guard(request, self._lose)
-        self._losses: list[dict[str, str]] = []
+        self._losses: dict[tuple[str, str], None] = {}
         self._task: asyncio.Task[object] | None = None
         self._stopped: ErrorPayload | None = None
         self._failed: Response | None = None
@@ -258,14 +261,17 @@ class Turn:
                 return
 
     def _lose_all(self, losses: Iterable[Loss]) -> None:
-        for loss in losses:
-            self._lose(loss.param, loss.reason)
+        known = len(self._losses)
+        self._losses |= dict.fromkeys((loss.param, loss.reason) for loss in losses)
+        if len(self._losses) > known:
+            told = [{"param": param, "reason": reason} for param, reason in islice(self._losses, MAX_LOSSES)]
+            more = len(self._losses) - MAX_LOSSES
+            if more > 0:
+                told.append({"param": "", "reason": f"and {more:,} more"})
+            self.writer.extend(LOSSES, told)
 
     def _lose(self, param: str, reason: str) -> None:
-        loss = {"param": param, "reason": reason}
-        if loss not in self._losses:
-            self._losses.append(loss)
-            self.writer.extend(LOSSES, list(self._losses))
+        self._lose_all([Loss(param, reason)])
 
     def _end_as(self, error: ErrorPayload) -> None:
         """End the response as failed, unless it has ended."""
