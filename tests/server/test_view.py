@@ -14,8 +14,8 @@ from penstock import Extension, Failure, NewPart, ReadyItem, Reasoning, Reasonin
 from penstock.lint.findings import Level
 from penstock.server.view import View, ViewOptions
 from penstock.spec.base import Extra
-from penstock.spec.content import ExtensionContent, ReasoningTextContent, SummaryTextContent
-from penstock.spec.events import ExtensionEvent, ResponseEvent, ResponseStreamEvent
+from penstock.spec.content import ExtensionContent, ReasoningTextContent, SummaryTextContent, TextContent
+from penstock.spec.events import ContentPartDone, ExtensionEvent, ResponseEvent, ResponseStreamEvent
 from penstock.spec.items import ReasoningItem
 from penstock.spec.response import ErrorPayload
 from penstock.stream.emitters import ListStreamEmitter
@@ -85,10 +85,14 @@ def test_a_summary_of_the_model_s_own_has_its_place_among_the_others() -> None:
 
 def test_parts_that_are_no_text_stay_where_they_are() -> None:
     own = ExtensionContent(fields=Extra({"type": "acme:sketch"}))
-    item = ReasoningItem(id="rs_1", summary=[], content=[ReasoningTextContent(text="a"), own], status="completed")
-    (told,) = output_of(shown(replace(OPENAI, extensions=True), [ReadyItem(item)]))
+    parts = [ReasoningTextContent(text="a"), own, TextContent(text="b")]
+    item = ReasoningItem(id="rs_1", summary=[], content=parts, status="completed")
+    events = shown(replace(OPENAI, extensions=True), [ReadyItem(item)])
+    (told,) = output_of(events)
     assert isinstance(told, ReasoningItem)
-    assert ([part.__struct_config__.tag for part in told.summary], told.content) == (["summary_text"], [own])
+    assert told.summary == [SummaryTextContent(text="a"), SummaryTextContent(text="b")]
+    assert told.content == [own]
+    assert [event.content_index for event in events if isinstance(event, ContentPartDone)] == [0]
 
 
 @pytest.mark.parametrize("end", [Failure(BROKEN), Text("!")])

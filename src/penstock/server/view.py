@@ -13,7 +13,13 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from penstock.spec.content import Content, ReasoningTextContent, SummaryTextContent
+from penstock.spec.content import (
+    Content,
+    OutputTextContent,
+    ReasoningTextContent,
+    SummaryTextContent,
+    TextContent,
+)
 from penstock.spec.events import (
     ContentPartAdded,
     ContentPartDone,
@@ -36,6 +42,9 @@ from penstock.spec.response import Response
 from penstock.stream.emitter import StreamEventEmitter
 
 __all__ = ["View", "ViewOptions"]
+
+_TEXTS = (ReasoningTextContent, OutputTextContent, TextContent)
+"""The parts that are text where reasoning holds them."""
 
 
 class ViewOptions(Struct, frozen=True, kw_only=True):
@@ -64,6 +73,8 @@ class View(StreamEventEmitter):
         self._hidden = 0
         # Where a summary part of an item was put: (is it raw reasoning, its own index) -> the index it is shown at.
         self._places: dict[str, dict[tuple[bool, int], int]] = {}
+        self._rests: dict[str, dict[int, int]] = {}
+        self._reasoning: set[str] = set()
 
     def emit(self, event: ResponseStreamEvent) -> None:
         """Pass `event` on, unless it is not to be shown."""
@@ -108,10 +119,14 @@ class View(StreamEventEmitter):
                 return ReasoningSummaryTextDelta(delta=event.delta, **self._common(event))
             case ReasoningDone():
                 return ReasoningSummaryTextDone(text=event.text, **self._common(event))
-            case ContentPartAdded(part=ReasoningTextContent()):
-                return ReasoningSummaryPartAdded(part=_as_summary(event.part), **self._common(event))
-            case ContentPartDone(part=ReasoningTextContent()):
-                return ReasoningSummaryPartDone(part=_as_summary(event.part), **self._common(event))
+            case ContentPartAdded(part=part) if event.item_id in self._reasoning:
+                if isinstance(part, _TEXTS):
+                    return ReasoningSummaryPartAdded(part=_as_summary(part), **self._common(event))
+                return replace(event, content_index=self._rest(event.item_id, event.content_index))
+            case ContentPartDone(part=part) if event.item_id in self._reasoning:
+                if isinstance(part, _TEXTS):
+                    return ReasoningSummaryPartDone(part=_as_summary(part), **self._common(event))
+                return replace(event, content_index=self._rest(event.item_id, event.content_index))
             case (
                 ReasoningSummaryPartAdded()
                 | ReasoningSummaryPartDone()
@@ -121,6 +136,8 @@ class View(StreamEventEmitter):
                 index = self._place(event.item_id, raw=False, index=event.summary_index)
                 return replace(event, summary_index=index)
             case OutputItemAdded() | OutputItemDone():
+                if isinstance(event.item, ReasoningItem):
+                    self._reasoning.add(event.item.id)
                 return replace(event, item=self._item(event.item))
             case ResponseEvent():
                 response = event.response
@@ -141,23 +158,29 @@ class View(StreamEventEmitter):
         places = self._places.setdefault(item_id, {})
         return places.setdefault((raw, index), len(places))
 
+    def _rest(self, item_id: str, index: int) -> int:
+        """Return where a part of an item's reasoning that is no text is shown among those that stay its content."""
+        places = self._rests.setdefault(item_id, {})
+        return places.setdefault(index, len(places))
+
     def _item(self, item: Item, *, is_told: bool = True) -> Item:
         if not isinstance(item, ReasoningItem) or not item.content:
             return item
         parts: dict[int, Content] = {}
-        rest: list[Content] = []
+        rest: dict[int, Content] = {}
         for raw, own in ((False, item.summary), (True, item.content)):
             for index, part in enumerate(own):
-                if raw and not isinstance(part, ReasoningTextContent):
-                    rest.append(part)
+                if raw and not isinstance(part, _TEXTS):
+                    rest[self._rest(item.id, index)] = part
                 else:
                     parts[self._place(item.id, raw=raw, index=index)] = _as_summary(part)
-        content = (rest or UNSET) if is_told or item.encrypted_content else item.content
+        left = [rest[place] for place in sorted(rest)]
+        content = (left or UNSET) if is_told or item.encrypted_content else item.content
         return replace(item, summary=[parts[place] for place in sorted(parts)], content=content)
 
 
 def _as_summary(part: Content) -> Content:
-    return SummaryTextContent(text=part.text, extra=part.extra) if isinstance(part, ReasoningTextContent) else part
+    return SummaryTextContent(text=part.text, extra=part.extra) if isinstance(part, _TEXTS) else part
 
 
 def _numbered(event: ResponseStreamEvent, number: int) -> ResponseStreamEvent:
