@@ -19,7 +19,7 @@ import uvicorn
 from penstock.server.run import listening_socket
 from tests.clients.chat_completions import application
 
-__all__ = ["KEY", "UPSTREAMS", "served"]
+__all__ = ["KEY", "UPSTREAMS", "chat_completions_served", "served"]
 
 KEY: Final = "a-key-for-clients"
 """The API key that the servers ask for."""
@@ -35,7 +35,7 @@ def served(upstream: str) -> Generator[str]:
     with contextlib.ExitStack() as stack:
         arguments: list[str] = []
         if upstream == "chat-completions":
-            arguments = ["--upstream", stack.enter_context(_provider()), "--api", upstream]
+            arguments = ["--upstream", stack.enter_context(chat_completions_served()), "--api", upstream]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         keys = folder / "keys.txt"
         keys.touch(0o600)
@@ -77,7 +77,7 @@ def _penstock(folder: Path, arguments: Sequence[str]) -> Generator[str]:
 
 
 @contextlib.contextmanager
-def _provider() -> Generator[str]:
+def chat_completions_served() -> Generator[str]:
     """Run the Chat Completions server; return the URL of its API."""
     server = uvicorn.Server(uvicorn.Config(application(), log_level="warning"))
     with listening_socket("127.0.0.1", 0) as listener:
