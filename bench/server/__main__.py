@@ -16,6 +16,7 @@ import uvloop
 from bench import machine
 from bench.section import put_section
 from bench.server import gateways, report
+from bench.server.client import MIN_DELTAS
 from bench.server.gateways import Gateway, UnavailableError
 from bench.server.held import Held, hold
 from bench.server.process import Measured, cores, free_port, running
@@ -37,8 +38,6 @@ WARM_UP_SECONDS = 2.0
 """How long a few streams are held first, so that what is made once for all is made, and then as many as afterwards, so
 that what is left of them is seen."""
 WARM_UP_STREAMS = 20
-MIN_DELTAS = 16
-"""The least that `max_output_tokens` may be."""
 FILES = 16_384
 """Open files of a process, for thousands of connections, each of them twice."""
 

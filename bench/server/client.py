@@ -14,6 +14,8 @@ DELTA = b'"response.output_text.delta"'
 """What of a delta event is counted: it stands once in each, whoever wrote it, within its JSON."""
 FINISHED = (b'"response.completed"', b'"response.incomplete"')
 _ENDED = b"0\r\n\r\n"
+MIN_DELTAS = 16
+"""The least that `max_output_tokens` may be (the specification's schema of the request)."""
 MAX_HEAD = 65_536
 """A WebSocket handshake is shorter."""
 
@@ -31,7 +33,7 @@ class Stream:
 
 
 def request_body(deltas: int, *, store: bool) -> dict[str, object]:
-    """Return the request that every gateway is sent: for so many deltas, 16 or more, which is the least."""
+    """Return the request that every gateway is sent: for so many deltas, at least `MIN_DELTAS`."""
     return {
         "model": "m",
         "input": "Tell me of water.",

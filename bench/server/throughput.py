@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.server.client import HTTPClient, Stream, request_body
+from bench.server.client import MIN_DELTAS, HTTPClient, Stream, request_body
 from bench.server.process import Measured
 
 WARM_UP = 5
@@ -50,16 +50,16 @@ async def measure(
 ) -> Throughput:
     """Ask `gateway` for `streams` streams at once, one after another on each connection, for `seconds` at least.
 
-    Before that, for `single` streams one after another.
+    Before that, for `single` short streams one after another.
 
     Raises RuntimeError where a stream failed or holds other than `deltas` deltas.
     """
-    body = request_body(deltas, store=store)
-    client = await HTTPClient.connected(gateway.port, body, key=key)
+    client = await HTTPClient.connected(gateway.port, request_body(MIN_DELTAS, store=store), key=key)
     for _ in range(WARM_UP):
-        _checked(await client.ask(), deltas)
-    idle = sorted([_checked(await client.ask(), deltas) for _ in range(single)])
+        _checked(await client.ask(), MIN_DELTAS)
+    idle = sorted([_checked(await client.ask(), MIN_DELTAS) for _ in range(single)])
     client.close()
+    body = request_body(deltas, store=store)
     clients = await asyncio.gather(*(HTTPClient.connected(gateway.port, body, key=key) for _ in range(streams)))
     loaded: list[float] = []
     before, began = gateway.read(), time.perf_counter()
