@@ -173,7 +173,7 @@ class View(StreamEventEmitter):
                 if raw and not isinstance(part, _TEXTS):
                     rest[self._rest(item.id, index)] = part
                 else:
-                    parts[self._place(item.id, raw=raw, index=index)] = _as_summary(part)
+                    parts[self._place(item.id, raw=raw, index=index)] = _as_summary(part) if raw else part
         left = [rest[place] for place in sorted(rest)]
         content = (left or UNSET) if is_told or item.encrypted_content else item.content
         return replace(item, summary=[parts[place] for place in sorted(parts)], content=content)
