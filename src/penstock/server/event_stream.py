@@ -117,7 +117,6 @@ class EventStream:
         watcher = asyncio.create_task(self._watch(receive))
         try:
             await self._turn.run()
-            await self._delivery.end()
         except asyncio.CancelledError:
             if not self._is_cut_off or self._task is None or self._task.uncancel():
                 raise

@@ -84,6 +84,10 @@ class Delivery(ABC):
     async def deliver(self) -> None:
         """Send what waits; return when the client can take more."""
 
+    async def end(self) -> None:
+        """Send what waits, after which nothing comes any more."""
+        await self.deliver()
+
     @abstractmethod
     def discard(self) -> None:
         """Forget what waits."""
@@ -184,7 +188,7 @@ class Turn:
                 self._task.uncancel()
             self._end_as(self._stopped)
         await self._kept(storing)
-        await self._delivery.deliver()
+        await self._delivery.end()
 
     def _is_cancelled(self) -> bool:
         """Whether it was this task that somebody cancelled, and not something within what answers."""
