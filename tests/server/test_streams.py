@@ -25,6 +25,7 @@ from penstock.server.app import App
 from penstock.server.limits import Limits
 from penstock.spec.request import CreateResponse
 from penstock.stream.output import Output
+from tests.server.direct import once
 from tests.server.serving import ScriptedProvider, asking, served, stream
 
 SECONDS = 20.0
@@ -98,6 +99,18 @@ def test_what_is_ready_leaves_at_once() -> None:
         assert names[-1] == "response.output_text.delta"
         provider.go_on()
         assert [event.event_type for event in events][-1] == "response.completed"
+
+
+def test_what_is_ready_together_leaves_together() -> None:
+    provider = ScriptedProvider([Text("Hel"), Text("lo.")], [Text(" And"), Text(" bye.")])
+    reply = once(App(provider), REQUEST)
+    assert reply.is_whole
+    begun, first, second, last = reply.pieces
+    assert begun.count(b"event: ") == 2
+    assert first.count(b"event: response.output_text.delta") == 2
+    assert second.count(b"event: ") == 2
+    assert b"event: response.completed" in last
+    assert last.endswith(b"data: [DONE]\n\n")
 
 
 def test_a_client_that_goes_away_stops_its_provider() -> None:
