@@ -14,7 +14,7 @@ from penstock import Extension, Failure, NewPart, ReadyItem, Reasoning, Reasonin
 from penstock.lint.findings import Level
 from penstock.server.view import View, ViewOptions
 from penstock.spec.base import Extra
-from penstock.spec.content import ExtensionContent, ReasoningTextContent, SummaryTextContent, TextContent
+from penstock.spec.content import Content, ExtensionContent, ReasoningTextContent, SummaryTextContent, TextContent
 from penstock.spec.events import ContentPartDone, ExtensionEvent, ResponseEvent, ResponseStreamEvent
 from penstock.spec.items import ReasoningItem
 from penstock.spec.response import ErrorPayload
@@ -50,7 +50,7 @@ def test_who_is_shown_all_is_shown_it_unchanged() -> None:
     options = ViewOptions()
     assert options.shows_all
     assert not OPENAI.shows_all
-    said = [Reasoning("a"), Text("b"), Extension("acme:x", {})]
+    said: list[Output] = [Reasoning("a"), Text("b"), Extension("acme:x", {})]
     plain, ids = ListStreamEmitter(), itertools.count()
     writer = penstock.ResponseStream(plain, model="m", ids=lambda p: f"{p}_{next(ids)}", clock=lambda: 0.0)
     with writer:
@@ -85,7 +85,7 @@ def test_a_summary_of_the_model_s_own_has_its_place_among_the_others() -> None:
 
 def test_parts_that_are_no_text_stay_where_they_are() -> None:
     own = ExtensionContent(fields=Extra({"type": "acme:sketch"}))
-    parts = [ReasoningTextContent(text="a"), own, TextContent(text="b")]
+    parts: list[Content] = [ReasoningTextContent(text="a"), own, TextContent(text="b")]
     item = ReasoningItem(id="rs_1", summary=[], content=parts, status="completed")
     events = shown(replace(OPENAI, extensions=True), [ReadyItem(item)])
     (told,) = output_of(events)
