@@ -89,8 +89,8 @@ def compare(bench: Bench, results: report.Results, peers: Path | None, seconds: 
     for name, make in makes:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         try:
-            gateway, of_fast = _loaded(bench, make, fast, DELTAS, seconds)
-            _, of_paced = _loaded(bench, make, paced, PACED_DELTAS, seconds)
+            gateway, of_fast = _loaded(bench, make, fast, DELTAS, seconds, spread=0.0)
+            _, of_paced = _loaded(bench, make, paced, PACED_DELTAS, seconds, spread=PACED_DELTAS * PACED_PAUSE)
         except UnavailableError as error:
             results.missing[name] = str(error)
             print(f"{name} is left out: {error}", file=sys.stderr, flush=True)
@@ -98,14 +98,23 @@ def compare(bench: Bench, results: report.Results, peers: Path | None, seconds: 
         results.compared.append(report.Compared(gateway.name, gateway.version, of_fast, of_paced))
 
 
-def _loaded(bench: Bench, make: Make, upstream: int, deltas: int, seconds: float) -> tuple[Gateway, Throughput]:
+def _loaded(
+    bench: Bench, make: Make, upstream: int, deltas: int, seconds: float, *, spread: float
+) -> tuple[Gateway, Throughput]:
     port = free_port()
     gateway = make(port, upstream)
     with ExitStack() as stack:
         server = bench.gateway(gateway, port, stack)
         store = "stored" in gateway.name
         taken = measure(
-            server, gateway.key, streams=STREAMS, seconds=seconds, deltas=deltas, single=SINGLE, store=store
+            server,
+            gateway.key,
+            streams=STREAMS,
+            seconds=seconds,
+            deltas=deltas,
+            single=SINGLE,
+            spread=spread,
+            store=store,
         )
         return gateway, uvloop.run(taken)
 
@@ -152,6 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.write and options.only:
         parser.error("--write needs all of it: not with --only")
+    if sys.platform != "linux":
+        parser.error("this needs Linux: it pins processes to cores, and reads of them in /proc")
     _allow_files()
     core, other = cores()
     os.sched_setaffinity(0, {other})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,13 +19,16 @@ _SECTION = """\
 ## The server under load
 
 Written by `make bench-server WRITE=docs/performance.md`. The server has one core to itself as far as the machine
-allows; upstream, clients and everything else share the other. {facts}
+allows; upstream, clients and everything else share the other.
+
+{facts}
 
 ### Beside other gateways
 
 Chat Completions in, Responses as server-sent events out, {streams} streams at once, every gateway in front of the same
 upstream in the same run. *As fast as they are taken*: the upstream never waits; a stream has {deltas} deltas. *As a
-model's server sends them*: each delta by itself, {rate:g} a second and stream. *A second of processor*: deltas for each
+model's server sends them*: each delta by itself, {rate:g} a second and stream, one stream beginning after the other. *A
+second of processor*: deltas for each
 second that the gateway used of its core, which a busy machine changes little.
 
 {gateways}
@@ -73,7 +77,7 @@ class Results:
     missing: dict[str, str] = field(default_factory=dict)
     held: dict[str, Many] = field(default_factory=dict)
 
-    def ratios(self) -> dict[str, tuple[float, float, float | None]]:
+    def ratios(self) -> dict[str, tuple[float, float, float]]:
         """Return by how many times Penstock is faster than each peer: by the clock, by processor; and what it must."""
         if not self.compared:
             return {}
@@ -82,9 +86,10 @@ class Results:
             peer.name: (
                 ours.rate / peer.fast.rate,
                 ours.deltas / ours.processor / (peer.fast.deltas / peer.fast.processor),
-                MUST.get(peer.name),
+                MUST[peer.name],
             )
             for peer in self.compared[1:]
+            if peer.name in MUST
         }
 
     def missed(self) -> list[str]:
@@ -92,7 +97,7 @@ class Results:
         found = [
             f"{name}: {ratio:.1f} times as many deltas a second, at least {must:g} are demanded"
             for name, (ratio, _, must) in self.ratios().items()
-            if must is not None and ratio < must
+            if ratio < must
         ]
         found += [
             f"{peer.name}: its first delta without load comes before ours under load"
@@ -109,8 +114,9 @@ def section(results: Results, facts: Mapping[str, str]) -> str:
     missing = "".join(f"\n{name} was not measured: {reason}.\n" for name, reason in results.missing.items())
     told = "; ".join(f"{name} {value}" for name, value in facts.items())
     load = f"{os.getloadavg()[0]:.1f}"
+    measured = f"Measured on: {told}. The machine's load at the end: {load}; it has {os.cpu_count()} cores."
     return _SECTION.format(
-        facts=f"Measured on: {told}; the\nmachine's load at the end: {load}.",
+        facts=textwrap.fill(measured, 120),
         streams=results.streams,
         deltas=results.deltas,
         rate=results.rate,
@@ -149,9 +155,9 @@ def _gateways(compared: Sequence[Compared]) -> str:
 def _ratios(results: Results) -> str:
     lines = []
     for name, (ratio, processor, must) in results.ratios().items():
-        met = "" if must is None else f"; at least {must:g} are demanded: {'yes' if ratio >= must else 'NO'}"
+        met = f"at least {must:g} are demanded: {'yes' if ratio >= must else 'NO'}"
         lines.append(f"- {name}: Penstock carries {ratio:.1f} times as many deltas a second, {processor:.1f} times as")
-        lines.append(f"  many a second of processor{met}.")
+        lines.append(f"  many a second of processor; {met}.")
     return "\n".join(lines)
 
 

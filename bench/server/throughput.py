@@ -46,11 +46,12 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 async def measure(
-    gateway: Measured, key: str, *, streams: int, seconds: float, deltas: int, single: int, store: bool
+    gateway: Measured, key: str, *, streams: int, seconds: float, deltas: int, single: int, spread: float, store: bool
 ) -> Throughput:
     """Ask `gateway` for `streams` streams at once, one after another on each connection, for `seconds` at least.
 
-    Before that, for `single` short streams one after another.
+    Before that, for `single` short streams one after another. The clients begin within `spread`
+    seconds, so that they do not all begin, and begin again, in the same moment.
 
     Raises RuntimeError where a stream failed or holds other than `deltas` deltas.
     """
@@ -64,11 +65,12 @@ async def measure(
     loaded: list[float] = []
     before, began = gateway.read(), time.perf_counter()
 
-    async def repeat(client: HTTPClient) -> None:
+    async def repeat(index: int, client: HTTPClient) -> None:
+        await asyncio.sleep(spread * index / streams)
         while time.perf_counter() < began + seconds:
             loaded.append(_checked(await client.ask(), deltas))
 
-    await asyncio.gather(*map(repeat, clients))
+    await asyncio.gather(*(repeat(index, client) for index, client in enumerate(clients)))
     took, after = time.perf_counter() - began, gateway.read()
     for client in clients:
         client.close()
