@@ -7,10 +7,12 @@ from random import Random
 
 import pytest
 
+from penstock.upstream import body
 from tools import fuzz
 from tools.fuzz_inputs import Inputs, Seed, cuts
 from tools.fuzz_judges import judging_holds_little, judging_is_linear
 from tools.fuzz_targets import CHECKS, Fault, expect, growth_is_linear, memory_is_bounded
+from tools.fuzz_upstreams import upstreams_are_linear, upstreams_hold_little
 
 
 def test_a_short_run_finds_nothing() -> None:
@@ -33,6 +35,15 @@ def test_the_work_of_judging_grows_with_the_frames_and_no_faster() -> None:
 
 def test_a_judge_does_not_hold_what_says_nothing() -> None:
     judging_holds_little(100)
+
+
+def test_the_work_of_adapters_grows_with_the_bytes_and_no_faster() -> None:
+    upstreams_are_linear(300)
+
+
+def test_adapters_do_not_hold_what_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "MAX_DOCUMENT_BYTES", 50_000)
+    upstreams_hold_little(200_000)
 
 
 def test_a_seed_makes_the_same_inputs_every_time() -> None:
@@ -117,6 +128,8 @@ def test_the_command_tells_what_it_found(
     monkeypatch.setattr(fuzz, "memory_is_bounded", lambda: None)
     monkeypatch.setattr(fuzz, "judging_is_linear", lambda count: None)
     monkeypatch.setattr(fuzz, "judging_holds_little", lambda count: None)
+    monkeypatch.setattr(fuzz, "upstreams_are_linear", lambda size: None)
+    monkeypatch.setattr(fuzz, "upstreams_hold_little", lambda: None)
 
     assert fuzz.main(["--count", "0"]) == 0
     assert "0 inputs, no fault" in capsys.readouterr().out

@@ -22,6 +22,7 @@ from random import Random
 from tools.fuzz_inputs import Inputs
 from tools.fuzz_judges import judging_holds_little, judging_is_linear
 from tools.fuzz_targets import CHECKS, Fault, growth_is_linear, memory_is_bounded
+from tools.fuzz_upstreams import upstreams_are_linear, upstreams_hold_little
 
 FAULTS = Path(".fuzz")
 _PROGRESS_SECONDS = 5
@@ -152,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     memory_is_bounded()
     judging_is_linear(300)
     judging_holds_little(1000)
+    upstreams_are_linear(2000)
+    upstreams_hold_little()
     clock = Clock(options.seed, options.seconds, options.count)
     faults = 0
     for number, fault in run(Inputs(options.recordings), options.seed, clock):

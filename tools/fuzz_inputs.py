@@ -45,8 +45,9 @@ from penstock.stream.output import Output
 from penstock.wire.codec import encode_object
 from penstock.wire.dialects import dialect_by_name, dialect_names
 from penstock.wire.jsonl import JSONLEncoder
+from tools.fuzz_replies import anthropic_stream, gemini_stream
 
-Kind = Literal["events", "chat", "request", "noise"]
+Kind = Literal["events", "chat", "anthropic", "gemini", "request", "noise"]
 Dice = random.Random
 
 MOST_BYTES = 64 * 1024
@@ -425,6 +426,16 @@ def _noise(dice: Dice) -> bytes:
     return b"".join(dice.choices(_TOKENS, k=dice.randint(1, 30)))
 
 
+REPLIES: tuple[Kind, ...] = ("chat", "anthropic", "gemini")
+_VALID: dict[Kind, Callable[[Dice], bytes]] = {
+    "events": _own_stream,
+    "chat": _chat_stream,
+    "anthropic": anthropic_stream,
+    "gemini": gemini_stream,
+    "request": _request,
+}
+
+
 class Inputs:
     """Makes inputs without end."""
 
@@ -434,18 +445,18 @@ class Inputs:
         for path in sorted(recordings.rglob("*")) if recordings is not None else ():
             if path.suffix in (".sse", ".json", ".jsonl") and path.is_file():
                 kind: Kind = "request" if path.suffix == ".json" else "events"
-                if "chat" in path.parent.name:
-                    kind = "chat"
+                for reply in REPLIES:
+                    if reply in path.parent.name and path.suffix != ".json":
+                        kind = reply
                 self.recorded.append(Seed(kind, path.read_bytes()[:MOST_BYTES]))
 
     def valid(self, dice: Dice) -> Seed:
         """Return something that is not damaged (a recording may be cut at the end)."""
         if self.recorded and dice.random() < 0.3:
             return dice.choice(self.recorded)
-        kind = dice.choices(("events", "chat", "request"), (6, 3, 2))[0]
-        if kind == "events":
-            return Seed("events", _own_stream(dice))
-        return Seed("chat", _chat_stream(dice)) if kind == "chat" else Seed("request", _request(dice))
+        kinds: tuple[Kind, ...] = ("events", "chat", "anthropic", "gemini", "request")
+        kind = dice.choices(kinds, (6, 3, 2, 2, 2))[0]
+        return Seed(kind, _VALID[kind](dice))
 
     def make(self, dice: Dice) -> Seed:
         """Return the next input: damaged mostly, valid sometimes, and now and then mere noise."""

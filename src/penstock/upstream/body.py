@@ -6,6 +6,7 @@ wrong with a damaged or interrupted body, and say at the end, once, how it ended
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
@@ -13,12 +14,23 @@ from penstock.spec.response import ErrorPayload
 from penstock.stream.output import Failure, Output
 from penstock.upstream.base import Loss, Translation
 from penstock.upstream.faults import SHOWN_CHARACTERS, own_error, provider_error, quoted
+from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.errors import FramingError
 from penstock.wire.sse import Frame, SSEDecoder
 
 __all__ = ["BodyTranslation"]
 
+_LINE_END = re.compile(b"[\r\n]")
 _BOM = b"\xef\xbb\xbf"
+
+MAX_DOCUMENT_BYTES = MAX_FRAME_BYTES
+"""How large a reply may be that is one JSON document: as large as a frame, which may hold one, too."""
+
+MAX_BLANK_BYTES = 1024
+"""How much white space a line before a document may have; what begins with more of it is read as a stream."""
+
+MAX_LOSSES = 100
+"""How many losses are told of one reply. Their names may be the provider's, and then there is no end to them."""
 
 _TOO_DEEP = own_error("upstream_invalid_json", "the upstream sent JSON that is nested too deeply")
 
@@ -36,6 +48,7 @@ class BodyTranslation(Translation):
         self._decoder = SSEDecoder()
         self._head: bytes | None = b""
         self._document: list[bytes] | None = None
+        self._size = 0
         self._first = b""
         self._framed = False
         self._broken_off = False
@@ -48,10 +61,16 @@ class BodyTranslation(Translation):
             return []
         if self._head is not None:
             data = self._sniff(self._head + data)
+        out: list[Output] = []
         if self._document is not None:
             self._document.append(data)
-            return []
-        out: list[Output] = []
+            self._size += len(data)
+            if self._size > MAX_DOCUMENT_BYTES:
+                self._document.clear()
+                words = f"the upstream's reply is a document of more than {MAX_DOCUMENT_BYTES} bytes"
+                self._fail(out, own_error("upstream_invalid_stream", words))
+                self._end(out, finished=False)
+            return out
         self._frames(lambda: self._decoder.feed(data), out)
         if not self._framed:
             self._first = (self._first + data)[:SHOWN_CHARACTERS]
@@ -104,12 +123,16 @@ class BodyTranslation(Translation):
     def _sniff(self, head: bytes) -> bytes:
         """Find out from its first character what the body is; return the bytes to read now."""
         text = head.removeprefix(_BOM).lstrip()
-        if not text or _BOM.startswith(head):
+        # Some send blank lines to keep the connection, as many as it takes; only the last of them is kept.
+        *blank, last = _LINE_END.split(head[: len(head) - len(text)])
+        is_wide = max(map(len, (*blank, last))) > MAX_BLANK_BYTES
+        head = last + text
+        if not is_wide and (not text or _BOM.startswith(head)):
             self._head = head
             return b""
         self._head = None
         # No line of an event stream that says anything begins with a bracket.
-        if text[:1] in b"{[":
+        if text[:1] in (b"{", b"[") and not is_wide:
             self._document = []
             return text
         return head
@@ -183,5 +206,5 @@ class BodyTranslation(Translation):
 
     def _lose(self, param: str, reason: str) -> None:
         """Note that something of the reply has no place in Open Responses; each place once."""
-        if all(loss.param != param for loss in self.losses):
+        if len(self.losses) < MAX_LOSSES and all(loss.param != param for loss in self.losses):
             self.losses.append(Loss(param, reason))
