@@ -150,14 +150,14 @@ async def ended_over_a_websocket(site: Site) -> None:
     async with connect(f"{site.url.replace('http', 'ws', 1)}/responses") as socket:
         for _ in range(2):
             await socket.send(json.dumps({"type": "response.create", "model": "m", "input": "end"}))
-            while '"response.completed"' not in await socket.recv():
+            while '"response.completed"' not in await socket.recv(decode=True):
                 pass
 
 
 async def was_left_over_a_websocket(site: Site) -> None:
     async with connect(f"{site.url.replace('http', 'ws', 1)}/responses") as socket:
         await socket.send(json.dumps({"type": "response.create", "model": "m", "input": "wait"}))
-        while '"Hel"' not in await socket.recv():
+        while '"Hel"' not in await socket.recv(decode=True):
             pass
 
 
