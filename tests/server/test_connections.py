@@ -288,6 +288,84 @@ def test_a_client_that_takes_nothing_is_cut_off_in_the_middle_of_a_turn_and_at_i
     run(work(HeldProvider(), "response.output_text.delta"))
 
 
+def test_a_connection_that_breaks_while_it_is_written_to_ends_its_turn() -> None:
+    provider = ScriptedProvider([Text("Hel")], [Text("lo.")])
+
+    async def work() -> None:
+        app = App(provider)
+        incoming: asyncio.Queue[Message] = asyncio.Queue()
+        incoming.put_nowait({"type": "websocket.connect"})
+        create = {"type": "response.create", "model": "m", "input": "Hi."}
+        incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(create)})
+
+        async def send(message: Message) -> None:
+            if message["type"] == "websocket.send":
+                incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+                raise OSError("gone")
+
+        scope = {**http_scope("GET", "/v1/responses", {}), "type": "websocket", "subprotocols": []}
+        async with started(app):
+            await app(scope, incoming.get, send)
+            assert not app.service.under_way
+        assert provider.ended.is_set()
+
+    run(work())
+
+
+def test_a_connection_that_is_cancelled_from_outside_ends_cancelled() -> None:
+    provider = HeldProvider()
+
+    async def work() -> None:
+        app = App(provider)
+        async with started(app):
+            incoming: asyncio.Queue[Message] = asyncio.Queue()
+            incoming.put_nowait({"type": "websocket.connect"})
+            create = {"type": "response.create", "model": "m", "input": "Hi."}
+            incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(create)})
+            outgoing: asyncio.Queue[Message] = asyncio.Queue()
+            scope = {**http_scope("GET", "/v1/responses", {}), "type": "websocket", "subprotocols": []}
+            serving = asyncio.ensure_future(app(scope, incoming.get, outgoing.put))
+            while "output_text.delta" not in (await outgoing.get()).get("text", ""):
+                pass
+            serving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await serving
+            assert provider.ended.is_set()
+            assert not app.service.under_way
+
+    run(work())
+
+
+def test_what_goes_wrong_in_looking_after_streams_does_not_end_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.server.sweeper.WATCH_SECONDS", 0.01)
+
+    async def work() -> None:
+        async with started(App(ScriptedProvider())) as app:
+            looked = 0
+
+            class Faulty:
+                is_sending = False
+
+                @property
+                def sent_at(self) -> float:
+                    nonlocal looked
+                    looked += 1
+                    raise RuntimeError("a fault")
+
+                async def ping(self) -> None: ...
+
+                def cut_off(self) -> None: ...
+
+            app.service.watched.add(Faulty())
+            while looked < 2:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+
+    run(work())
+    assert "a fault" in caplog.text
+
+
 def test_a_message_larger_than_is_taken_closes_the_connection() -> None:
     async def work() -> None:
         app = App(ScriptedProvider(), limits=Limits(websocket_message=10))

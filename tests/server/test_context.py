@@ -13,7 +13,14 @@ from penstock.server.app import App
 from penstock.server.context import as_params
 from penstock.server.limits import Limits
 from penstock.spec.base import Extra
-from penstock.spec.content import ExtensionContent, ReasoningTextContent, RefusalContent, SummaryTextContent
+from penstock.spec.content import (
+    ExtensionContent,
+    ReasoningSummaryContentParam,
+    ReasoningTextContent,
+    ReasoningTextContentParam,
+    RefusalContent,
+    SummaryTextContent,
+)
 from penstock.spec.items import (
     CompactionItem,
     ExtensionItem,
@@ -61,8 +68,8 @@ def test_parts_that_a_request_cannot_have_are_left_out_of_what_is_told_again() -
     )
     (told,) = as_params([item])
     assert isinstance(told, ReasoningItemParam)
-    assert [part.text for part in told.summary] == ["a"]  # type: ignore[union-attr]
-    assert [part.text for part in told.content or []] == ["c"]
+    assert told.summary == [ReasoningSummaryContentParam(text="a")]
+    assert told.content == [ReasoningTextContentParam(text="c")]
 
 
 def test_an_item_that_cannot_be_told_again_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:

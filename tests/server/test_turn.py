@@ -341,6 +341,21 @@ def test_a_turn_that_is_cancelled_while_it_is_stored_is_stored_to_the_end() -> N
     run(work())
 
 
+def test_a_turn_that_is_stopped_while_it_is_stored_is_over_already() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            store.held = asyncio.Event()
+            turn = turn_of(saying([Text("Hello.")]), store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: turn.is_over)
+            turn.stop(CUT_OFF)
+            store.held.set()
+            await running
+            assert (turn.response.status, turn.error) == ("completed", None)
+
+    run(work())
+
+
 def test_nothing_happens_to_a_turn_that_is_over() -> None:
     turn = turn_of(saying([Text("Hello.")]))
     run(turn.run())

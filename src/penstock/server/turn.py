@@ -302,26 +302,22 @@ class Turn:
         )
 
     async def _kept(self, storing: asyncio.Task[None] | None) -> None:
-        """Do what `_keep` does, to its end also where this task is cancelled meanwhile."""
+        """End the response if nothing has, and store it, to the end also where this task is cancelled meanwhile."""
+        before = self.writer.response
+        # At once, so that nothing can stop it any more while it is stored.
+        if not self.is_over:
+            self.writer.finish()
         if storing is None or self._store is None:
-            self._finish()
             return
-        keeping = asyncio.create_task(self._keep(storing, self._store))
+        keeping = asyncio.create_task(self._keep(storing, self._store, before))
         try:
             await asyncio.shield(keeping)
         except asyncio.CancelledError:
             await asyncio.wait({keeping})
             raise
 
-    def _finish(self) -> None:
-        """End the response as what was said calls for, unless it has ended."""
-        if not self.is_over:
-            self.writer.finish()
-
-    async def _keep(self, storing: asyncio.Task[None], store: Store) -> None:
-        """End the response if nothing has, and store it, before anybody is told how it ended."""
-        before = self.writer.response
-        self._finish()
+    async def _keep(self, storing: asyncio.Task[None], store: Store, before: Response) -> None:
+        """Store the response, which was as `before` ahead of its end, before anybody is told how it ended."""
         response = self.writer.response
         try:
             await storing
