@@ -269,8 +269,36 @@ def test_results_in_parts() -> None:
     parts: list[c.ToolOutputContentParam] = [text("a"), text("b")]
     output = i.FunctionCallOutputItemParam(call_id="a", output=parts)
     assert messages(call("a"), output)[1]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    parts[1] = c.InputImageContentParam(image_url="https://a.example/x.png")
+    parts[1] = c.InputVideoContent(video_url="https://a.example/x.mp4")
     assert refused(of(call("a"), output)) == "input[1].output[1].type"
+
+
+def test_images_and_files_of_results_follow_as_a_message_of_the_user() -> None:
+    image = c.InputImageContentParam(image_url="https://a.example/x.png")
+    file = c.InputFileContentParam(file_data="data:text/plain;base64,YQ==")
+    for after in ([], [assistant("Seen.")], [call("d")]):
+        seen = i.FunctionCallOutputItemParam(call_id="a", output=[image])
+        both = i.FunctionCallOutputItemParam(call_id="b", output=[text("b"), file])
+        made = ChatCompletions().request(of(call("a"), call("b"), seen, both, *after))
+        told = made.body["messages"]
+        assert [message["role"] for message in told] == [
+            "assistant",
+            "tool",
+            "tool",
+            "user",
+            *["assistant"] * len(after),
+        ]
+        assert [message["content"] for message in told[1:4]] == [
+            "What was returned follows in the next message.",
+            "b",
+            [
+                {"type": "text", "text": "Result of a:"},
+                {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}},
+                {"type": "text", "text": "Result of b:"},
+                {"type": "file", "file": {"file_data": "data:text/plain;base64,YQ=="}},
+            ],
+        ]
+        assert [loss.param for loss in made.losses] == ["input[2].output[0]", "input[3].output[1]"]
 
 
 @pytest.mark.parametrize(

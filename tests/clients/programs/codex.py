@@ -6,6 +6,7 @@ the base URL alone.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ WRITTEN = "penstock was here"
 CALL = (
     f'Call exec_command with {{"cmd": "echo {WRITTEN} | tee proof.txt"}} and exec_command with {{"cmd": "echo twice"}}.'
 )
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="  # an image of one pixel
 CONFIG = """
 model = "demo"
 model_provider = "penstock"
@@ -113,6 +115,17 @@ def a_failure() -> None:
         assert "The demo fails" in events[-1]["error"]["message"], events
 
 
+def an_image() -> None:
+    """Have the model look at an image, which is what a tool returns then."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "config.toml").write_text(settled(websockets=False))
+        (folder / "dot.png").write_bytes(base64.b64decode(DOT))
+        call = f"Call view_image with {json.dumps({'path': str(folder / 'dot.png')})}."
+        events = codex(folder, folder, call)
+        assert any("I see an image (image/png" in text for text in items(events, "agent_message", "text")), events
+
+
 def a_compaction(arguments: Sequence[str]) -> None:
     """Have the conversation compacted, which Codex leaves to the server where that is the built-in provider's."""
     compacting = (*arguments, "-c", "model_auto_compact_token_limit=100")
@@ -134,6 +147,7 @@ def main() -> int:
         "shell calls, reasoning, a resumed conversation": lambda: a_tool_call(settled(websockets=False)),
         "WebSocket": lambda: a_tool_call(settled(websockets=True)),
         "the base URL alone": lambda: a_tool_call("", built_in),
+        "images of tools": an_image,
         "compaction": lambda: a_compaction(built_in),
         "failure": a_failure,
         "structured output": a_schema,

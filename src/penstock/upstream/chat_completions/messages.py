@@ -4,6 +4,9 @@ Open Responses tells a turn of the model as several items: reasoning, messages, 
 assistant message with a text and calls, which the results must follow at once. So consecutive items of the model
 become one message, but two messages without calls stay two.
 
+Results of calls are text only there. An image or a file that a call returned, as Codex's `view_image` does, follows
+behind the results as a message of the user, and that is reported.
+
 Ids and states of items are names and notes of ours; no model sees them, and they are not sent.
 """
 
@@ -53,6 +56,7 @@ class Messages:
         self._lose = lose
         self._turn: JsonObject | None = None
         self._call_extras: dict[str, object] = {}
+        self._returned: list[JsonObject] = []
 
     def add_instructions(self, instructions: str) -> None:
         """Add the request's instructions, in front of everything."""
@@ -66,6 +70,8 @@ class Messages:
         """Add the input's items; raise UnsupportedParameter for what no message can hold."""
         for number, item in enumerate(items):
             path = f"input[{number}]"
+            if not isinstance(item, FunctionCallOutputItemParam):
+                self._show_returned()
             if isinstance(item, MessageItemParam):
                 self._message(item, path)
             elif isinstance(item, FunctionCallItemParam):
@@ -79,6 +85,7 @@ class Messages:
             else:
                 raise UnsupportedParameter(f"{path}.type", f"Chat Completions has no item {type_of(item)!r}")
             self._extras(item, path)
+        self._show_returned()
         self._close_turn()
 
     def _extras(self, value: SpecObject, path: str) -> None:
@@ -197,10 +204,31 @@ class Messages:
         if isinstance(item.output, str):
             content: str | list[JsonObject] = item.output
         else:
-            parts = enumerate(item.output)
-            content = _joined([self._text_part(part, f"{path}.output[{at}]", "tool") for at, part in parts])
+            content = _joined(self._result_parts(item.call_id, item.output, path))
         self._close_turn()
         self.finished.append({"role": "tool", "tool_call_id": item.call_id, "content": content})
+
+    def _result_parts(self, call_id: str, output: Sequence[ToolOutputContentParam], path: str) -> list[JsonObject]:
+        """Return the texts of a result; keep what is no text until all results are told, which must stand together."""
+        texts: list[JsonObject] = []
+        others: list[JsonObject] = []
+        for number, part in enumerate(output):
+            at = f"{path}.output[{number}]"
+            if isinstance(part, InputImageContentParam | InputFileContentParam):
+                others.append(self._user_part(part, at))
+                self._lose(at, "a tool message holds text only, so this follows in a message of the user")
+            else:
+                texts.append(self._text_part(part, at, "tool"))
+        if others:
+            self._returned += [{"type": "text", "text": f"Result of {call_id}:"}, *others]
+            texts = texts or [{"type": "text", "text": "What was returned follows in the next message."}]
+        return texts
+
+    def _show_returned(self) -> None:
+        """Tell of what calls returned that is no text."""
+        if self._returned:
+            self.finished.append({"role": "user", "content": self._returned})
+            self._returned = []
 
     def _reasoning(self, item: ReasoningItemParam, path: str) -> None:
         content = item.content or ()
