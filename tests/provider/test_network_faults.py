@@ -277,13 +277,15 @@ def test_a_hang_in_mid_stream_ends_in_time() -> None:
 
 
 def test_a_listener_that_takes_its_time_makes_nobody_late() -> None:
-    silence = 0.05
-    listened = asyncio.Event()
+    silence = 0.4
+    listened = asyncio.Queue[None]()
 
     async def handler(asked: Asked) -> None:
-        await asked.send(STREAM, chunk(ANSWER[0]))
-        await listened.wait()
-        await asked.send(*map(chunk, ANSWER[1:]), chunk(b""))
+        await asked.send(STREAM)
+        for piece in ANSWER:
+            await asked.send(chunk(piece))
+            await listened.get()
+        await asked.send(chunk(b""))
 
     async def work() -> None:
         async with (
@@ -291,10 +293,12 @@ def test_a_listener_that_takes_its_time_makes_nobody_late() -> None:
             contextlib.aclosing(provider(server, timeouts=Timeouts(silence=silence))) as network,
         ):
             batches = network.answer(ASKED).batches()
-            said = list(await anext(batches))
-            await asyncio.sleep(3 * silence)
-            listened.set()
-            said += [output async for batch in batches for output in batch]
+            said: list[Output] = []
+            for _ in ANSWER:
+                said += await anext(batches)
+                await asyncio.sleep(1.25 * silence)
+                listened.put_nowait(None)
+            assert [output async for batch in batches for output in batch] == []
             assert said == SAID
 
     run(work())
