@@ -40,6 +40,14 @@ def test_a_blank_line_without_end_begins_a_stream_and_is_not_held(after: bytes) 
     assert read(ChatCompletions().stream(), b" " * body.MAX_BLANK_BYTES + DOCUMENT) == SAID
 
 
+def test_a_byte_order_mark_stands_at_the_beginning_only() -> None:
+    for pieces in ([b"\n\xef\xbb\xbf" + DOCUMENT], byte_by_byte(b"\n\xef\xbb\xbf" + DOCUMENT)):
+        [failure] = read(ChatCompletions().stream(), *pieces)
+        assert isinstance(failure, Failure)
+        assert failure.error.code == "upstream_invalid_stream"
+    assert read(ChatCompletions().stream(), *byte_by_byte(b"\xef\xbb\xbf" + DOCUMENT)) == SAID
+
+
 def test_a_document_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "MAX_DOCUMENT_BYTES", len(DOCUMENT))
     assert read(ChatCompletions().stream(), DOCUMENT) == SAID

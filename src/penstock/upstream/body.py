@@ -47,6 +47,7 @@ class BodyTranslation(Translation):
         super().__init__()
         self._decoder = SSEDecoder()
         self._head: bytes | None = b""
+        self._blank_lines = False
         self._document: list[bytes] | None = None
         self._size = 0
         self._first = b""
@@ -122,12 +123,13 @@ class BodyTranslation(Translation):
 
     def _sniff(self, head: bytes) -> bytes:
         """Find out from its first character what the body is; return the bytes to read now."""
-        text = head.removeprefix(_BOM).lstrip()
+        text = (head if self._blank_lines else head.removeprefix(_BOM)).lstrip()
         # Some send blank lines to keep the connection, as many as it takes; only the last of them is kept.
         *blank, last = _LINE_END.split(head[: len(head) - len(text)])
         is_wide = max(map(len, (*blank, last))) > MAX_BLANK_BYTES
         head = last + text
-        if not is_wide and (not text or _BOM.startswith(head)):
+        self._blank_lines = self._blank_lines or bool(blank)
+        if not is_wide and (not text or (_BOM.startswith(head) and not self._blank_lines)):
             self._head = head
             return b""
         self._head = None
