@@ -26,7 +26,7 @@ _OPENAI_AGENTS: Final = ("openai/", "asyncopenai/", "codex", "ai-sdk/", "litellm
 AI SDK (which names its provider only where it streams), and LiteLLM."""
 _OPENAI_HEADERS: Final = ("x-stainless-lang", "x-stainless-package-version")
 """Headers that only OpenAI's own SDKs send with every request, whoever the `User-Agent` says is using them."""
-_CHOICES: Final[tuple[DialectChoice, ...]] = get_args(DialectChoice)
+_CHOICES: Final[Mapping[str, DialectChoice]] = {name: name for name in get_args(DialectChoice)}
 
 
 class Manner(Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class Client(Struct, frozen=True, kw_only=True):
 def client_of(headers: Mapping[str, str], *, websocket: bool = False) -> Client:
     """Return who sends these `headers` (names in small letters). Raises Refused where they name no dialect."""
     given = headers.get(DIALECT_HEADER)
-    wants = next((name for name in _CHOICES if given is not None and name == given.strip().lower()), None)
+    wants = _CHOICES.get(given.strip().lower()) if given is not None else None
     if given is not None and wants is None:
         raise Refused.because(
             f"the header {DIALECT_HEADER}: expected one of {', '.join(_CHOICES)}, got {given!r}",
