@@ -234,7 +234,7 @@ def test_a_stream_of_a_stored_response_is_refused_rather_than_left_out(client: h
 
 
 def test_what_the_model_said_before_is_listed_as_its_output(client: httpx2.Client) -> None:
-    said = [
+    said: list[dict[str, Any]] = [
         {"role": "assistant", "content": "Hello!"},
         {"role": "user", "content": [{"type": "input_text", "text": "?"}]},
     ]

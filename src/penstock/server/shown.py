@@ -42,7 +42,7 @@ def input_item_as_shown(item: ItemParam) -> dict[str, object]:
     if isinstance(item, MessageItemParam):
         if isinstance(item.content, str):
             is_own = item.role == "assistant"
-            part = {"type": "output_text", "annotations": []} if is_own else {"type": "input_text"}
+            part: dict[str, object] = {"type": "output_text", "annotations": []} if is_own else {"type": "input_text"}
             plain["content"] = [{**part, "text": item.content}]
         plain.setdefault("status", "completed")
     return plain
