@@ -77,11 +77,13 @@ class RequestTranslation:
     def unknown(self, request: CreateResponse, *, sent: bool) -> None:
         """Treat parameters the specification does not have: they are `sent` as they are, or reported."""
         for key, value in request.extra.items():
+            if value is UNSET:
+                continue
             if not sent:
                 self.lose(key, "the specification has no such parameter")
             elif key in self.body:
                 self.lose(key, "the parameter of this name was made from the others")
-            elif value is not UNSET:
+            else:
                 self.body[key] = value
 
     def model(self, request: CreateResponse) -> str:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from penstock.spec.base import JsonObject, SpecObject, UnknownObject
+from penstock.spec.base import UNSET, JsonObject, SpecObject, UnknownObject
 from penstock.spec.content import (
     ExtensionContent,
     InputFileContentParam,
@@ -86,13 +86,14 @@ class Messages:
                 self._native(item, path)
 
     def _lose_extras(self, value: SpecObject, path: str) -> None:
-        for key in value.extra:
-            self._lose(f"{path}.{key}", "the specification has no such parameter")
+        for key, extra in value.extra.items():
+            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
+                self._lose(f"{path}.{key}", "the specification has no such parameter")
 
     def _extras(self, value: SpecObject, path: str, known: str = "") -> JsonObject:
         """Return what of the fields beyond the specification is Anthropic's own, and report the others but `known`."""
-        for key in value.extra:
-            if not key.startswith(SLUG) and key != known:
+        for key, extra in value.extra.items():
+            if extra is not UNSET and not key.startswith(SLUG) and key != known:
                 self._lose(f"{path}.{key}", "the specification has no such parameter")
         return native_fields(value.extra)
 

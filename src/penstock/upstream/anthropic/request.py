@@ -21,7 +21,7 @@ from typing import Literal
 
 from msgspec import Struct, UnsetType
 
-from penstock.spec.base import JsonObject, SpecObject
+from penstock.spec.base import UNSET, JsonObject, SpecObject
 from penstock.spec.request import CreateResponse, JsonSchemaResponseFormatParam, TextParam
 from penstock.spec.response import ExtensionFormat, JsonObjectResponseFormat
 from penstock.spec.tools import ExtensionTool, FunctionToolParam
@@ -125,19 +125,21 @@ class _Request(RequestTranslation):
 
     def lose_extras(self, value: SpecObject, path: str) -> None:
         """Report the fields of `value` that the specification does not have; those of a tool may be Anthropic's."""
-        for key in value.extra:
-            if not (isinstance(value, FunctionToolParam) and key.startswith(SLUG)):
+        for key, extra in value.extra.items():
+            if extra is not UNSET and not (isinstance(value, FunctionToolParam) and key.startswith(SLUG)):
                 self.lose(f"{path}.{key}", "the specification has no such parameter")
 
     def _unknown(self, request: CreateResponse) -> None:
         natives = native_fields(request.extra)
-        for key in request.extra:
+        for key, extra in request.extra.items():
             name = key.removeprefix(SLUG)
+            if extra is UNSET:
+                continue
             if not key.startswith(SLUG):
                 self.lose(key, "the specification has no such parameter")
             elif name in self.body:
                 self.lose(key, "the parameter of this name was made from the others")
-            elif name in natives:
+            else:
                 self.body[name] = natives[name]
 
     def _messages(self, request: CreateResponse) -> None:
