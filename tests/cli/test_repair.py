@@ -46,7 +46,7 @@ def test_a_broken_stream_is_mended_and_what_was_mended_is_told(penstock: Inside,
 
 
 def test_a_rule_is_told_once(penstock: Inside) -> None:
-    data = GOOD_DATA.replace(b'"delta":"Hello"', b'"delta":3').replace(b'"delta":"."', b'"delta":null')
+    data = GOOD_DATA.replace(b'"delta":"Hello"', b'"delta":null').replace(b'"delta":"."', b'"delta":null')
     data = data.replace(b"data: [DONE]", b"data: {oops\n\ndata: [DONE]\n\ndata: {oops\n\n")
     lines = penstock("repair", data=data).err.splitlines()
     assert len(lines) == len({line.split()[2] for line in lines})
@@ -65,7 +65,7 @@ def test_the_report_has_the_documented_form(penstock: Inside) -> None:
     assert (ended.code, ended.err) == (0, "")
     report = json.loads(Path("report.json").read_text())
     assert (list(report), report["path"], report["events"]) == (["path", "events", "mends"], "bad.sse", 10)
-    assert [list(mend) for mend in report["mends"]] == [["code", "name", "event", "message"]] * 3
+    assert [list(mend) for mend in report["mends"]] == [["code", "name", "event", "message", "level", "output"]] * 3
     assert [mend["code"] for mend in report["mends"]] == ["OR305", "OR404", "OR603"]
 
 

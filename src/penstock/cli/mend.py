@@ -16,6 +16,7 @@ import msgspec
 from penstock.cli.errors import CommandError
 from penstock.cli.source import reason
 from penstock.lint.excerpt import visible
+from penstock.lint.findings import Level
 from penstock.lint.layout import Layout
 from penstock.lint.repair import Mend, Repairer
 from penstock.live import random_id
@@ -26,6 +27,8 @@ from penstock.wire.wording import is_object
 __all__ = ["Mended", "diff_lines", "make_repairer", "mend_lines", "mended", "replace_file"]
 
 _BLANK: Final = b"\n\n"
+_MOST_OUTPUTS: Final = 8
+"""How many items with another text are named."""
 # A dialect to judge by is not always one to write in.
 _WRITTEN_AS: Final = {"2026-01-15": "openresponses"}
 
@@ -60,15 +63,24 @@ def mended(chunks: Iterable[bytes], repairer: Repairer) -> Mended:
 
 
 def mend_lines(mends: Sequence[Mend]) -> Iterator[str]:
-    """Yield what was changed, a line a rule."""
-    times = Counter(mend.code for mend in mends)
-    first: dict[str, Mend] = {}
-    for mend in mends:
-        first.setdefault(mend.code, mend)
-    for mend in first.values():
-        place = f", event {mend.event}" if mend.event is not None else ""
-        more = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
-        yield f"{mend.code} {mend.name}{place}: {mend.message}{more}"
+    """Yield what was changed, a line a rule; then in which items the text is not the one that came in."""
+    harmless = [mend for mend in mends if mend.level is Level.INFO]
+    of_text = [mend for mend in mends if mend.level is not Level.INFO]
+    for group in (harmless, of_text):
+        times = Counter(mend.code for mend in group)
+        first: dict[str, Mend] = {}
+        for mend in group:
+            first.setdefault(mend.code, mend)
+        for mend in first.values():
+            place = f", event {mend.event}" if mend.event is not None else ""
+            more = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
+            yield f"{mend.code} {mend.name}{place}: {mend.message}{more}"
+    if of_text:
+        outputs = sorted({mend.output for mend in of_text if mend.output is not None})
+        named = [f"output[{output}]" for output in outputs[:_MOST_OUTPUTS]]
+        named += ["..."] * (len(outputs) > _MOST_OUTPUTS)
+        where = f" in {', '.join(named)}" if named else ""
+        yield f"warning: text was changed{where}: it is not, or not all of, what was told"
 
 
 def replace_file(path: str, data: bytes) -> None:

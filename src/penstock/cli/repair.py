@@ -76,7 +76,11 @@ def _writer(file: BinaryIO) -> Callable[[bytes], None]:
 
 
 def _write_report(report: str, path: str, events: int, mends: Sequence[Mend]) -> None:
-    """Write what was changed as JSON: `{"path", "events", "mends": [{"code", "name", "event", "message"}]}`."""
+    """Write what was changed as JSON.
+
+    `{"path", "events", "mends": [{"code", "name", "event", "message", "level", "output"}]}`: `level` is `warning` where
+    the text of an item is not, or not all of, what was told, and `output` is the index of that item.
+    """
     data = json_document({"path": path, "events": events, "mends": [msgspec.structs.asdict(mend) for mend in mends]})
     if report == "-":
         if sys.stderr is not None:

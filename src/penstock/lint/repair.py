@@ -21,13 +21,14 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import Struct
 
-from penstock.lint.damage import damaged, repeated_key
+from penstock.lint.damage import damaged, repeated_key, type_in
+from penstock.lint.findings import Level
 from penstock.lint.rules import ALL_RULES
 from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
 from penstock.upstream.responses.alike import DELTA_EVENTS, LARGE_BYTES, Alike, has_no_key_twice
 from penstock.upstream.responses.mender import Mender
-from penstock.upstream.responses.voice import MAX_MENDS
+from penstock.upstream.responses.voice import MAX_MENDS, Mended
 from penstock.wire.codec import EventCodec, decode_json_object, encode_object, encode_plain
 from penstock.wire.decoder import DONE, MAX_FRAME_BYTES
 from penstock.wire.dialects import Dialect, dialect_by_name
@@ -56,13 +57,28 @@ _NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
 class Mend(Struct, frozen=True, kw_only=True):
     """One change: the rule it serves by `code` and `name`, the index of the `event` that came in, and what was done.
 
-    `event` is None for what was done at the end of the stream.
+    `event` is None for what was done at the end of the stream. `level` is a warning where what goes out is not the text
+    that was told, or not all of it, and an info where nothing is lost; `output` is the index of the item whose text
+    that is, None where it is not known.
     """
 
     code: str
     name: str
     event: int | None
     message: str
+    level: Level = Level.INFO
+    output: int | None = None
+
+
+def _named(mended: Mended) -> Mend:
+    return Mend(
+        code=mended.code,
+        name=_NAMES[mended.code],
+        event=mended.event,
+        message=mended.message,
+        level=Level.WARNING if mended.is_other_text else Level.INFO,
+        output=mended.output,
+    )
 
 
 class Repairer:
@@ -126,9 +142,8 @@ class Repairer:
     def _name_mends(self) -> None:
         new, self._seen = self._mender.mends[self._seen :], len(self._mender.mends)
         for mended in new:
-            name = _NAMES[mended.code]
             if len(self._named) < MAX_MENDS:
-                self._named.append(Mend(code=mended.code, name=name, event=mended.event, message=mended.message))
+                self._named.append(_named(mended))
             else:
                 self._more += 1
 
@@ -207,7 +222,7 @@ class Repairer:
         self._take(out, self._as_utf8(b"", final=True), final=True)
         self._is_closed = True
         if self._is_damaged:
-            self._mender.note("OR110", "bytes that are not UTF-8 became U+FFFD", at_end=True)
+            self._mender.note("OR110", "bytes that are not UTF-8 became U+FFFD", at_end=True, is_other_text=True)
         ended = self._mender.has_ended
         self._write(out, self._mender.close())
         if self._format in (None, Format.SSE) and not self._is_done_sent:
@@ -241,7 +256,7 @@ class Repairer:
             self._take_bytes(out, data, final=final)
         except FramingError as error:
             self._is_dead = True
-            self._note("OR106", f"what follows cannot be read: {error.message}")
+            self._mender.note("OR106", f"what follows cannot be read: {error.message}", is_other_text=True)
 
     def _take_bytes(self, out: list[bytes], data: bytes, *, final: bool) -> None:
         if self._format is None:
@@ -479,12 +494,14 @@ class Repairer:
             self._begun = frame
         else:
             self._note("OR106", f"a line was left out: {error.message}")
+            self._mender.lose(type_in(data))
 
     def _settle_begun(self) -> None:
         """Leave out a frame that could have been the first half of an event, and was not."""
         if self._begun is not None:
-            self._begun = None
+            frame, self._begun = self._begun, None
             self._note("OR106", "a frame was left out: its data is not one JSON object")
+            self._mender.lose(frame.event or type_in(frame.data))
 
     # What is told, and what goes out.
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from penstock.spec import events as e
 from penstock.stream.checks import split_text
+from penstock.upstream.responses.gaps import Gap
 from penstock.upstream.responses.parts import PartMender
 from penstock.upstream.responses.places import ItemPlace
 from penstock.upstream.responses.voice import placed
@@ -30,6 +31,9 @@ class CallMender(PartMender):
 
     def _arguments_delta(self, event: e.FunctionCallArgumentsDelta) -> None:
         if not event.delta:
+            place = self._places.find(event.output_index, event.item_id, _CALL)
+            if place is not None and not self._is_told("delta"):
+                self._open_gap_in_call(place, "OR201")
             self._mend_once("empty", "OR313", "empty deltas are left out")
             return
         place = self._call_for(event)
@@ -39,9 +43,14 @@ class CallMender(PartMender):
             is_echo = place.echo.startswith(event.delta, place.held) if place.echo else False
             place.held += len(event.delta) if is_echo else 0
             what = "which told them" if is_echo else "and a call is not made twice"
-            self._mend(
-                "OR306", f"arguments {event.delta[:40]!r} come after their done event, {what}: they were left out"
-            )
+            words = f"arguments {event.delta[:40]!r} come after their done event, {what}: they were left out"
+            if is_echo:
+                self._mend("OR306", words)
+            else:
+                self._mend_text(place.index, "OR306", words)
+        elif place.gap is not None:
+            if not place.gap.hold(event):
+                self._go_on_with_call(place)
         else:
             self._say_arguments(place, event.delta, event)
             self._heat_call(event, place)
@@ -49,9 +58,8 @@ class CallMender(PartMender):
     def _arguments_done(self, event: e.FunctionCallArgumentsDone) -> None:
         place = self._call_for(event)
         if place.waiting is not None:
-            # All that came before it is in `place.waiting`; the rest follows from it, as it would if it had been said.
-            joined = "".join(place.waiting)
-            if event.arguments.startswith(joined):
+            # Nothing went out yet: where all that came before it is in it, it is what is said.
+            if "".join(place.waiting) in event.arguments:
                 place.waiting = [event.arguments]
         elif place.arguments_done or place.closing:
             self._mend("OR310", f"{event.event_type} came again: it was left out")
@@ -60,7 +68,40 @@ class CallMender(PartMender):
             self._tell_arguments(place, event.arguments, "OR501")
             self._finish_arguments(place, event)
 
-    def _say_arguments(self, place: ItemPlace, text: str, event: e.FunctionCallArgumentsDelta | None = None) -> None:
+    def _open_gap_in_call(self, place: ItemPlace, code: str) -> None:
+        """Take note that something of a call's arguments is missing, as of a text."""
+        if place.gap is not None:
+            place.gap.widen()
+        elif place.waiting is None and not (place.echo or place.arguments_done or place.closing):
+            place.gap = Gap(code)
+
+    def _fill_call(self, place: ItemPlace, told: str) -> None:
+        """Say what was missing of a call's arguments, and what waited behind it, where `told` has both."""
+        said = str(self._reader.draft(place.index).arguments)
+        gap = place.gap
+        filled = gap.filled(told[len(said) :]) if gap is not None and told.startswith(said) else None
+        if gap is None or filled is None:
+            self._go_on_with_call(place)
+            return
+        place.gap, place.pending = None, ""
+        for piece in filled:
+            if isinstance(piece, str):
+                self._mend(gap.code, "arguments that were lost with an event are told later: they were sent here")
+                self._say_arguments(place, piece)
+            else:
+                self._say_arguments(place, piece.delta, piece)
+
+    def _go_on_with_call(self, place: ItemPlace) -> None:
+        """Say what waited behind a gap in the arguments: what was in it stays missing."""
+        gap, place.gap = place.gap, None
+        if gap is None:
+            return
+        words = f"what an event that could not be read told of output[{place.index}] is missing"
+        self._mend_text(place.index, gap.code, words)
+        for delta in gap.held:
+            self._say_arguments(place, delta.delta, delta)
+
+    def _say_arguments(self, place: ItemPlace, text: str, event: e.DeltaEvent | None = None) -> None:
         if place.echo:
             text = self._new_text(place, text)
         if place.pending or not text.isascii():
@@ -74,17 +115,20 @@ class CallMender(PartMender):
 
     def _flush_arguments(self, place: ItemPlace) -> None:
         """Emit what of a call's arguments was held back."""
+        self._go_on_with_call(place)
         if place.held:
             text, place.echo, place.held = place.echo[: place.held], "", 0
             self._say_arguments(place, text)
         place.echo = ""
         if place.pending:
             place.pending = ""
-            self._mend("OR110", "half of a surrogate pair became U+FFFD")
+            self._mend_text(place.index, "OR110", "half of a surrogate pair became U+FFFD")
             self._say_arguments(place, "\ufffd")
 
     def _tell_arguments(self, place: ItemPlace, told: str, code: str) -> None:
         """Hold arguments that were told against those that were said."""
+        if place.gap is not None and told and code != "OR504":
+            self._fill_call(place, told)
         said = str(self._reader.draft(place.index).arguments)
         if place.held and not place.arguments_done:
             if told == said + place.echo[: place.held] or not told.startswith(said):
@@ -100,7 +144,8 @@ class CallMender(PartMender):
                 self._mend(code, "no arguments are told: those that were streamed stand")
             return
         if not told.startswith(said) or place.arguments_done or place.closing:
-            self._mend(code, f"the arguments told, {told[:40]!r}, are not those that were streamed: these stand")
+            words = f"the arguments told, {told[:40]!r}, are not those that were streamed: these stand"
+            self._mend_text(place.index, code, words)
             return
         place.pending, place.echo, place.held = "", "", 0
         rest = told[len(said) :]
@@ -114,7 +159,7 @@ class CallMender(PartMender):
 
     def _finish_arguments(self, place: ItemPlace, event: e.FunctionCallArgumentsDone | None) -> None:
         echo = place.echo
-        if place.held or place.pending:
+        if place.held or place.pending or place.gap is not None:
             self._flush_arguments(place)
         arguments = str(self._reader.draft(place.index).arguments)
         where: dict[str, Any] = {"item_id": place.id, "output_index": place.index, "arguments": arguments}
@@ -123,7 +168,7 @@ class CallMender(PartMender):
         place.echo, place.held = echo, 0
 
     def _close_arguments(self, place: ItemPlace, *, report: bool) -> None:
-        if place.held or place.pending:
+        if place.held or place.pending or place.gap is not None:
             self._flush_arguments(place)
         if not place.arguments_done and self._reader.draft(place.index).arguments:
             if report:

@@ -12,6 +12,7 @@ Where something has to wait, and how long at most:
 | the terminal event | more output, which some servers send after it | `end` (`[DONE]`) or `close` |
 | an `error` event, and extension events behind it | output, which may not follow it | the same |
 | a call that was never added, or without its name or `call_id` | these | its `output_item.done`, or the end |
+| deltas behind an event of their text that could not be read | the whole text | its end, or `MAX_HELD` characters |
 | half a surrogate pair | its other half | the part's or the call's next delta, or its done event |
 | deltas that repeat what was said before them | the first that does not | the length of that text, or its done event |
 | `output_item.done` | those of the items before it | the last of them |
@@ -36,6 +37,7 @@ from penstock.stream.machine import item_kind
 from penstock.upstream.responses import ending
 from penstock.upstream.responses.items import unnamed_call
 from penstock.upstream.responses.matching import match_items
+from penstock.upstream.responses.places import LOOK_BACK
 from penstock.upstream.responses.shape import UNTOLD_INDEX, is_sound
 from penstock.upstream.responses.snapshots import SnapshotMender
 from penstock.upstream.responses.voice import Mended
@@ -43,6 +45,7 @@ from penstock.wire.codec import to_plain
 
 __all__ = ["MAX_WAITING", "Mended", "Mender"]
 
+_STANDARD: Final = {str(cls.__struct_config__.tag): cls for cls in e.STANDARD_EVENTS}
 MAX_WAITING: Final = 1000
 """How many events wait for another: no honest server says as much before its response, or behind an error."""
 
@@ -139,6 +142,22 @@ class Mender(SnapshotMender):
     def shared(self, event: e.StandardEvent) -> e.StandardEvent:
         """Return `event` with the very strings that were streamed, where its own are equal to them."""
         return self._reader.shared(event)
+
+    def lose(self, name: str) -> None:
+        """Say that an event could not be read, whose type is `name` as far as that is known.
+
+        It may have been a delta: what comes behind it in the texts that are open waits until they are told as a whole.
+        """
+        self._hot = None
+        told = _STANDARD.get(name)
+        if told is not None and not issubclass(told, e.DeltaEvent):
+            return
+        for place in self._items[-LOOK_BACK:]:
+            for part in place.latest_parts():
+                if part.is_open and part.family is not None and told in (None, part.family.delta):
+                    self._open_gap(part, "OR106")
+            if place.kind == "function_call" and told in (None, e.FunctionCallArgumentsDelta):
+                self._open_gap_in_call(place, "OR106")
 
     def end(self) -> list[e.ResponseStreamEvent]:
         """Say that the upstream has said its `[DONE]`: what waited for the end goes out, if the response has ended."""
@@ -304,7 +323,7 @@ class Mender(SnapshotMender):
                     for part in place.all_parts(is_summary=is_summary):
                         if part.is_open:
                             self._flush_if_new(part)
-                if not place.arguments_done and (place.held or place.pending):
+                if not place.arguments_done and (place.held or place.pending or place.gap is not None):
                     self._flush_arguments(place)
         waiting = self._items[self._next_done :]
         for place in waiting:

@@ -7,6 +7,7 @@ or used twice; so each is looked up by all that was told, and what fits best is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from penstock.spec.content import Content, LogProb
@@ -14,12 +15,14 @@ from penstock.spec.events import OutputItemDone
 from penstock.spec.items import Item
 from penstock.stream.states import PartState
 from penstock.upstream.responses.families import STANDARD_ITEMS, Family
+from penstock.upstream.responses.gaps import Gap
 from penstock.upstream.responses.shape import UNTOLD_INDEX
 
-__all__ = ["ItemPlace", "PartPlace", "Places"]
+__all__ = ["LOOK_BACK", "ItemPlace", "PartPlace", "Places"]
 
-_LOOK_BACK: Final = 16
-"""How many items of one name are looked at: enough for any mistake, and no more work however many there are."""
+LOOK_BACK: Final = 16
+"""How many items of one name, or parts of an item, are looked at: enough for any mistake, and no more work however
+many there are."""
 
 
 class PartPlace:
@@ -27,8 +30,10 @@ class PartPlace:
 
     __slots__ = (
         "announced",
+        "denied",
         "echo",
         "family",
+        "gap",
         "held",
         "index",
         "is_summary",
@@ -57,6 +62,10 @@ class PartPlace:
         """Text that was said before its deltas came: they may repeat it."""
         self.held = 0
         """How many characters of `echo` were repeated so far."""
+        self.gap: Gap | None = None
+        """What is missing of its text, and what waits behind that."""
+        self.denied: str | None = None
+        """Another text than the one that went out, which was told of it; that it differs was said."""
         self.family: Family | None = None
         """The events its content is streamed with."""
         self.logprobs: list[LogProb] = []
@@ -82,6 +91,7 @@ class ItemPlace:
         "done",
         "due",
         "echo",
+        "gap",
         "held",
         "id",
         "index",
@@ -112,6 +122,8 @@ class ItemPlace:
         self.call_id = ""
         self.name = ""
         self.arguments_done = False
+        self.gap: Gap | None = None
+        """What is missing of its arguments, and what waits behind that."""
         self.pending = ""
         self.echo = ""
         self.held = 0
@@ -146,6 +158,11 @@ class ItemPlace:
         for (of_summary, _), parts in self.parts.items():
             if of_summary is is_summary:
                 yield from parts
+
+    def latest_parts(self) -> Iterator[PartPlace]:
+        """Yield the parts that were added last."""
+        for parts in islice(reversed(self.parts.values()), LOOK_BACK):
+            yield parts[-1]
 
     def groups(self, *, is_summary: bool) -> list[list[PartPlace]]:
         """Return the parts by what the upstream knows them as, in our order."""
@@ -186,10 +203,10 @@ class Places:
         return list(dict.fromkeys(place for tier in self._tiers(told_at, told_id) for place in tier))
 
     def _tiers(self, told_at: int, told_id: str) -> tuple[list[ItemPlace], ...]:
-        by_id = self._by_id.get(told_id, [])[: -_LOOK_BACK - 1 : -1] if told_id else []
-        by_index = self._by_index.get(told_at, [])[: -_LOOK_BACK - 1 : -1]
+        by_id = self._by_id.get(told_id, [])[: -LOOK_BACK - 1 : -1] if told_id else []
+        by_index = self._by_index.get(told_at, [])[: -LOOK_BACK - 1 : -1]
         if not by_id and not by_index and told_at == UNTOLD_INDEX:
-            return (self.all[: -_LOOK_BACK - 1 : -1],)
+            return (self.all[: -LOOK_BACK - 1 : -1],)
         return [item for item in by_id if item.told_at == told_at], by_id, by_index
 
     def find(self, told_at: int, told_id: str, kinds: Sequence[str]) -> ItemPlace | None:

@@ -53,10 +53,20 @@ _ESSENTIAL: Final[Mapping[type, frozenset[str]]] = {
 class EventReading:
     """Reads the events of one stream; remembers which dialects were met, and what is known of the response."""
 
-    def __init__(self, told: Callable[[str, str], None], kind_of: Callable[[int, str], str]) -> None:
-        """Tell changes to `told`, as code and sentence; `kind_of` knows the kind of an item by its index and id."""
+    def __init__(
+        self,
+        told: Callable[[str, str], None],
+        kind_of: Callable[[int, str], str],
+        is_whole: Callable[[Json, str], bool],
+    ) -> None:
+        """Tell changes to `told`, as code and sentence.
+
+        `kind_of` knows the kind of an item by its index and id, `is_whole` whether a text that an event tells is the
+        whole of one that was streamed.
+        """
         self._told = told
         self._kind_of = kind_of
+        self._is_whole = is_whole
         self._openai: Dialect = dialect_by_name("openai")
         self._vtcode: Dialect = dialect_by_name("vtcode")
         self._is_vtcode = False
@@ -95,7 +105,11 @@ class EventReading:
         elif not (_ESSENTIAL[cls] & fields.keys()):
             # It cannot be what it is called: what it holds may tell what it is.
             meant = self._guess(name, fields)
-            if meant is not None and _ESSENTIAL[_CLASSES[meant]] & fields.keys():
+            key = self._misspelt_delta(cls, meant, fields)
+            if key is not None:
+                self._told("OR201", f"{name} without a delta: its {key} was taken for it")
+                fields["delta"] = fields.pop(key)
+            elif meant is not None and _ESSENTIAL[_CLASSES[meant]] & fields.keys():
                 self._told("OR201", f"{name} without what it is about was taken for {meant}")
                 fields["type"], cls = meant, _CLASSES[meant]
         return self._standard(cls, fields)
@@ -162,6 +176,14 @@ class EventReading:
             return "response.refusal.done"
         wanted = "arguments" if kind == "function_call" else "text"
         return f"{family}.done" if isinstance(fields.get(wanted), str) else None
+
+    def _misspelt_delta(self, cls: type[e.StandardEvent], meant: str | None, fields: Json) -> str | None:
+        """Return the key of a delta's text that is called as in its done event, where it is not that event's whole."""
+        done = _CLASSES.get(meant or "")
+        if not issubclass(cls, e.DeltaEvent) or done is None:
+            return None
+        key = next((key for key in ("text", "refusal", "arguments") if key in _ESSENTIAL[done]), None)
+        return key if key is not None and not self._is_whole(fields, fields[key]) else None
 
     def _extension(self, name: str, fields: Json) -> e.ResponseStreamEvent:
         """Return an event the specification does not have; all it holds is kept."""

@@ -75,7 +75,7 @@ class SnapshotMender(ItemMender):
         super().__init__(ids=ids)
         self._clock = clock
         self._request = request
-        self._reading = EventReading(self._mend, self._kind_of)
+        self._reading = EventReading(self._mend, self._kind_of, self._is_whole)
         self._reading.known = self._zero_response()
         self._first: Response | None = None
         self._told_output: list[list[Item]] = []
@@ -87,6 +87,19 @@ class SnapshotMender(ItemMender):
         if not self._places.is_known(told_id):
             return ""
         return next((item.kind for item in self._places.candidates(told_at, told_id)), "")
+
+    def _is_whole(self, fields: dict[str, Any], text: str) -> bool:
+        """Whether a text is the whole of what was streamed of a part, or of the arguments of a call."""
+        # The reading knows the item, or it could not tell what the event is.
+        place = self._places.candidates(fields["output_index"], fields["item_id"])[0]
+        if place.kind == "function_call":
+            said = "" if place.waiting is not None else str(self._reader.draft(place.index).arguments)
+        else:
+            is_summary = "summary_index" in fields
+            told_at = fields.get("summary_index" if is_summary else "content_index")
+            parts = place.parts_at(told_at, is_summary=is_summary) if type(told_at) is int else []
+            said = self._said(parts[-1]) if parts else ""
+        return bool(said) and text.startswith(said)
 
     def _zero_response(self) -> dict[str, Any]:
         """Return what a response is known to have before it said anything: what was asked for."""

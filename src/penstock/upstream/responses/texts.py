@@ -13,6 +13,7 @@ from penstock.stream.fold import PartDraft
 from penstock.stream.machine import part_kind
 from penstock.stream.states import PartState
 from penstock.upstream.responses.families import FAMILY_OF, TEXT, Family, family_of_item, family_of_part
+from penstock.upstream.responses.gaps import Gap
 from penstock.upstream.responses.places import ItemPlace, PartPlace
 from penstock.upstream.responses.shape import UNTOLD_INDEX
 from penstock.upstream.responses.voice import Voice, index_name, index_of, placed
@@ -47,6 +48,8 @@ class TextMender(Voice):
         family = FAMILY_OF[type(event)]
         logprobs = event.logprobs if isinstance(event, e.OutputTextDelta) and event.logprobs is not UNSET else None
         if not event.delta and not logprobs:
+            if not self._is_told("delta"):
+                self._miss_text(event, family)
             self._mend_once("empty", "OR313", "empty deltas are left out")
             return
         place = self._item_for(event, (family.item,))
@@ -56,8 +59,57 @@ class TextMender(Voice):
         if part.family is not family:
             part.family = family
         part.state = PartState.OPEN
+        if part.gap is not None:
+            if not part.gap.hold(event):
+                self._go_on(part)
+            return
         self._say(part, event.delta, logprobs, event)
         self._heat(event, part)
+
+    def _miss_text(self, event: Any, family: Family) -> None:  # noqa: ANN401 - of four classes
+        """Take note that a delta came without its text."""
+        place = self._places.find(event.output_index, event.item_id, (family.item,))
+        parts = self._known_parts(place, event, is_summary=family.is_summary) if place is not None else []
+        for part in parts[-1:]:
+            if part.is_open and family.takes(part.kind):
+                self._open_gap(part, "OR201")
+
+    def _open_gap(self, part: PartPlace, code: str) -> None:
+        """Take note that something of a text is missing: what comes behind it waits until the whole is told."""
+        if part.gap is not None:
+            part.gap.widen()
+        elif not part.echo:
+            part.gap = Gap(code)
+
+    def _fill(self, part: PartPlace, base: str, told: str) -> None:
+        """Say what was missing of a text, and what waited behind it, where the whole text tells both."""
+        gap = part.gap
+        filled = gap.filled(told[len(base) :]) if gap is not None and told.startswith(base) else None
+        if gap is None or filled is None:
+            self._go_on(part)
+            return
+        part.gap, part.pending = None, ""
+        for piece in filled:
+            if isinstance(piece, str):
+                words = f"{len(piece)} characters that were lost with an event are told later: they were sent here"
+                self._mend(gap.code, words)
+                self._say(part, piece)
+            else:
+                self._say_delta(part, piece)
+
+    def _go_on(self, part: PartPlace) -> None:
+        """Say what waited behind a gap in the text: what was in it stays missing."""
+        gap, part.gap = part.gap, None
+        if gap is None:
+            return
+        index = part.item.index
+        self._mend_text(index, gap.code, f"what an event that could not be read told of output[{index}] is missing")
+        for delta in gap.held:
+            self._say_delta(part, delta)
+
+    def _say_delta(self, part: PartPlace, delta: e.DeltaEvent) -> None:
+        logprobs = delta.logprobs if isinstance(delta, e.OutputTextDelta) and delta.logprobs is not UNSET else None
+        self._say(part, delta.delta, logprobs, delta)
 
     def _content_done(self, event: Any) -> None:  # noqa: ANN401 - of four classes
         family = FAMILY_OF[type(event)]
@@ -108,7 +160,7 @@ class TextMender(Voice):
     def _misnumbered(self, place: ItemPlace, told_at: int, *, is_summary: bool, said: str = "") -> list[PartPlace]:
         """Return the open part that an index nobody knows must mean: one with this text; or else any, if one may be.
 
-        An index that is the next may be that of a part that was not added.
+        An index that is the next may be that of a part that was not added, where the open one was not either.
         """
         last: PartPlace | None = None
         for part in place.all_parts(is_summary=is_summary):
@@ -116,7 +168,9 @@ class TextMender(Voice):
                 return [part]
             if last is None or part.told_at > last.told_at:
                 last = part
-        if last is None or not last.is_open or told_at == last.told_at + 1:
+        if last is None or not last.is_open:
+            return []
+        if told_at == last.told_at + 1 and not (last.announced and last.family is not None):
             return []
         return [last]
 
@@ -135,8 +189,13 @@ class TextMender(Voice):
         why = f"{event.event_type} {what.get(code, 'comes before its part was added')}"
         if place.done:
             place = self._imply(place.kind, event.output_index, event.item_id, "OR306", why)
+            self._mend_text(place.index, "OR306", f"{why}; it was put into an item of its own")
         else:
-            self._mend(code, f"{why}; it was put into a part of its own")
+            words = f"{why}; it was put into a part of its own"
+            if code == "OR306":
+                self._mend_text(place.index, code, words)
+            else:
+                self._mend(code, words)
         part = self._open_part(place, family.empty, told_at, is_summary=family.is_summary)
         part.family = family
         return place, part
@@ -225,11 +284,12 @@ class TextMender(Voice):
         part.echo = ""
         if part.pending:
             part.pending = ""
-            self._mend("OR110", "half of a surrogate pair became U+FFFD")
+            self._mend_text(part.item.index, "OR110", "half of a surrogate pair became U+FFFD")
             self._say(part, "\ufffd")
 
     def _flush_if_new(self, part: PartPlace) -> None:
         """Emit what was held back and is no repetition; what may still repeat is remembered."""
+        self._go_on(part)
         if part.held or part.pending:
             echo = part.echo
             self._flush(part)
@@ -239,6 +299,10 @@ class TextMender(Voice):
     def _tell(self, parts: list[PartPlace], target: PartPlace, told: str, code: str = "OR501") -> None:
         """Hold a text that was told against what was said: say what is missing; what was said stands."""
         said = self._said(target)
+        if target.gap is not None and told and code != "OR504":
+            joined = "".join(map(self._said, parts))
+            self._fill(target, joined if told.startswith(joined) else said, told)
+            said = self._said(target)
         if target.held:
             if told == said + target.echo[: target.held] or not told.startswith(said):
                 self._flush(target)
@@ -247,7 +311,7 @@ class TextMender(Voice):
                 target.held = 0
         if told == said and not target.pending:
             return
-        if not told and not self._is_told("text", "refusal", "part", "part.text", "part.refusal"):
+        if not told and (code == "OR504" or not self._is_told("text", "refusal", "part", "part.text", "part.refusal")):
             return
         base = said
         if len(parts) > 1:
@@ -269,9 +333,17 @@ class TextMender(Voice):
             self._say(target, rest)
             target.echo = rest
         elif base.startswith(told):
-            self._mend(code, f"the text told lacks the last {len(base) - len(told)} characters of what was streamed")
+            words = f"the text told lacks the last {len(base) - len(told)} characters of what was streamed"
+            self._deny(target, told, code, words)
         else:
-            self._mend(code, f"the text told, {told[:40]!r}, is not what was streamed, {base[:40]!r}: that stands")
+            words = f"the text told, {told[:40]!r}, is not what was streamed, {base[:40]!r}: that stands"
+            self._deny(target, told, code, words)
+
+    def _deny(self, part: PartPlace, told: str, code: str, words: str) -> None:
+        """Tell that another text was told than went out: once, however many events repeat it."""
+        if part.denied != told:
+            part.denied = told
+            self._mend_text(part.item.index, code, words)
 
     def _tell_closed(
         self, place: ItemPlace, parts: list[PartPlace], family: Family, told: str, code: str = "OR501"
@@ -285,12 +357,11 @@ class TextMender(Voice):
         if not told.startswith(joined):
             lacks = joined.startswith(told)
             what = "lacks some of what was streamed" if lacks else "is not what was streamed: that stands"
-            self._mend(code, f"the text told, {told[:40]!r}, {what}")
+            self._deny(parts[-1], told, code, f"the text told, {told[:40]!r}, {what}")
             return
         rest = told[len(joined) :]
-        self._mend(
-            code, f"{len(rest)} characters were told after the part was done: they were put into one of their own"
-        )
+        words = f"{len(rest)} characters were told after the part was done: they were put into one of their own"
+        self._mend_text(place.index, code, words)
         if place.done:
             place = self._imply(place.kind, UNTOLD_INDEX, "", code, "there is text for a finished item")
         more = self._open_part(place, family.empty, parts[-1].told_at, is_summary=family.is_summary)

@@ -29,11 +29,17 @@ _HOT: Final[Mapping[type, Callable[[Any], Any]]] = {
 
 
 class Mended(Struct, frozen=True):
-    """One change: the `code` of the rule it serves, the index of the incoming `event` (None: the end), and what."""
+    """One change: the `code` of the rule it serves, the index of the incoming `event` (None: the end), and what.
+
+    `is_other_text`: what goes out is not the text that was told, or not all of it; `output` is the index of the item
+    it is in, None where that is not known.
+    """
 
     code: str
     event: int | None
     message: str
+    is_other_text: bool = False
+    output: int | None = None
 
 
 class Voice(ABC):
@@ -62,12 +68,16 @@ class Voice(ABC):
         self._hot_key: object = None
         self._hot_append: Callable[[str], object] = str.__len__
 
-    def note(self, code: str, message: str, *, at_end: bool = False) -> None:
+    def note(self, code: str, message: str, *, at_end: bool = False, is_other_text: bool = False) -> None:
         """Add a change that was made elsewhere, such as to the framing of the next event."""
-        self._keep(Mended(code, None if at_end else self.events, message))
+        self._keep(Mended(code, None if at_end else self.events, message, is_other_text=is_other_text))
 
     def _mend(self, code: str, message: str) -> None:
         self._keep(Mended(code, self._index, message))
+
+    def _mend_text(self, output: int | None, code: str, message: str) -> None:
+        """Tell of a change after which the text of `output` is another than was told, or not all of it."""
+        self._keep(Mended(code, self._index, message, is_other_text=True, output=output))
 
     def _keep(self, mended: Mended) -> None:
         if len(self.mends) < MAX_MENDS:
@@ -99,7 +109,10 @@ class Voice(ABC):
             self._reader.feed(event)
         except StreamStateError as error:
             rule = error.violation.rule.value if error.violation is not None else "OR302"
-            self._mend(rule, f"left out: {error}")
+            if isinstance(event, e.DeltaEvent):
+                self._mend_text(event.output_index, rule, f"left out: {error}")
+            else:
+                self._mend(rule, f"left out: {error}")
             return False
         self._number = number + 1
         self._out.append(event)
