@@ -47,7 +47,7 @@ def test_the_example_of_findings_as_data_is_what_is_printed() -> None:
     assert example is not None
     (file,) = json.loads(example[1])["files"]
     assert (file["path"], file["events"]) == ("reply.sse", 11)
-    assert list(file["findings"][0]) == ["code", "name", "level", "event", "offset", "path", "message", "fix"]
+    assert list(file["findings"][0]) == ["code", "name", "level", "event", "line", "offset", "path", "message", "fix"]
 
 
 def test_links_lead_somewhere() -> None:

@@ -17,7 +17,7 @@ the stream is not valid:
 error OR305 part-not-added
   response.output_text.delta comes for output[0].content[0], which was never
   added
-  at event 3 (response.output_text.delta), byte 1668
+  at event 3 (response.output_text.delta) at byte 1668
   | {"type":"response.output_text.delta","sequence_number":3,"output_index":0...
   |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
@@ -26,7 +26,7 @@ error OR305 part-not-added
   why       The official OpenAI helpers for Python and Node raise (`missing
             content at index 0`) on a delta to a part that was not added: the
             whole stream is lost to the user.
-  mended    The missing event is put in before the first delta; a second one is
+  repair    The missing event is put in before the first delta; a second one is
             left out.
 
 and 2 more:

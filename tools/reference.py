@@ -122,7 +122,8 @@ def _public_names(module: griffe.Object | griffe.Alias) -> Iterator[str]:
     """Yield the table of what `import penstock` gives, with where each is described."""
     yield "| name | described in |"
     yield "| --- | --- |"
-    for entry in sorted(map(str, module.exports or []), key=str.lower):
+    # The application is no part of `*`, which is to work without the server's extra.
+    for entry in sorted({*map(str, module.exports or []), "App"}, key=str.lower):
         member = module.members.get(entry)
         target = str(member.target_path) if isinstance(member, griffe.Alias) else f"penstock.{entry}"
         yield f"| `{entry}` | {_link(target)} |"

@@ -55,9 +55,11 @@ an input is of no use. `fail-level` moves the line between 0 and 1, for all rule
 | --- | --- |
 | `files[].path` | the file or URL as it was given, `-` for standard input |
 | `files[].events` | how many events it has |
+| `files[].unreadable` | how many frames or lines it has that are no events; they are not counted as such |
 | `code`, `name` | the rule's |
 | `level` | `error`, `warning` or `info` |
 | `event` | the index of the event, from 0; null where it is about no single one |
+| `line` | the line it stands on, from 1; null where it is about no single one, or has no lines |
 | `offset` | the byte offset of its frame; null where it is about no single one |
 | `path` | the place in the event (`item.content[0].text`); empty: the event itself |
 | `message` | what is wrong, with the values |

@@ -78,12 +78,11 @@ from penstock.wire.sse import SSEEncoder, aread_sse, read_sse
 
 if TYPE_CHECKING:
     from penstock.judge import Finding, Level, Linter, Mend, Repairer, lint, repair
-    from penstock.server.app import App
+    from penstock.server.app import App as App  # not in __all__: `*` is to work without the server's extra
 
 __all__ = [
     "UNSET",
     "Annotated",
-    "App",
     "Arguments",
     "CallbackEmitter",
     "ContentPartAdded",

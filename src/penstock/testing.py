@@ -9,13 +9,13 @@ def test_reply(client):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from penstock.lint.findings import Level
 from penstock.lint.linter import Linter
 from penstock.lint.record import Recorder
 from penstock.lint.report import finding_text
-from penstock.spec.events import ResponseStreamEvent
+from penstock.lint.source import Stream, pieces
 from penstock.spec.request import CreateResponse
 
 __all__ = ["assert_valid_stream"]
@@ -25,7 +25,7 @@ _MOST = 10
 
 
 def assert_valid_stream(
-    stream: bytes | Iterable[bytes] | Iterable[ResponseStreamEvent] | Iterable[Mapping[str, object]],
+    stream: Stream,
     *,
     fail_level: Level = Level.ERROR,
     dialect: str = "openresponses",
@@ -36,10 +36,11 @@ def assert_valid_stream(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
 ) -> None:
-    """Assert that a stream, its bytes in one piece or in many or its events, is what the specification asks for.
+    """Assert that a stream (bytes in one piece or in many, events, a file's path) is what the specification asks for.
 
     Raises AssertionError for the first finding of `fail_level` or worse, shown in its event, and for a stream without
-    events. The other keywords are those of `penstock.lint.linter.Linter`.
+    events; TypeError for what is no stream, OSError for a path that cannot be read. The other keywords are those of
+    `penstock.lint.linter.Linter`.
     """
     __tracebackhide__ = True
     linter = Linter(
@@ -52,7 +53,7 @@ def assert_valid_stream(
         ignore=ignore,
     )
     recorder = Recorder(linter, "")
-    for piece in (stream,) if isinstance(stream, bytes) else stream:
+    for piece in pieces(stream):
         if isinstance(piece, bytes):
             recorder.feed(piece)
         else:

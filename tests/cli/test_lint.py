@@ -50,7 +50,7 @@ def test_a_stream_with_three_faults_is_explained(penstock: Inside) -> None:
     assert (ended.code, ended.err) == (1, "")
     for words in (
         "error OR305 part-not-added",
-        "at bad.sse:11, event 3 (response.output_text.delta), byte 1668",
+        "at bad.sse:11, event 3 (response.output_text.delta) at byte 1668",
         "error OR404 item-id-changes",
         "error OR603 output-differs-from-stream",
         "3 findings in 10 events: 3 errors.",
@@ -87,9 +87,9 @@ def test_json_has_the_documented_form(penstock: Inside) -> None:
     assert ended.code == 1
     assert list(document) == ["files"]
     good, bad = document["files"]
-    assert good == {"path": "good.sse", "events": 11, "findings": []}
+    assert good == {"path": "good.sse", "events": 11, "unreadable": 0, "findings": []}
     assert [list(finding) for finding in bad["findings"]] == 3 * [
-        ["code", "name", "level", "event", "offset", "path", "message", "fix"]
+        ["code", "name", "level", "event", "line", "offset", "path", "message", "fix"]
     ]
     assert bad["findings"][0]["event"] == 3
 

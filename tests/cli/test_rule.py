@@ -23,7 +23,7 @@ def test_every_rule_is_explained_in_eighty_columns(penstock: Inside, rule: type)
     ended = penstock("rule", rule.code)  # type: ignore[attr-defined]
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"{rule.code} {rule.name}  {rule.level.value}\n")  # type: ignore[attr-defined]
-    for words in ("\n  why  ", "\n  mended  ", "\n  spec  ", "\nwrong\n", "\n  finding  ", "\nright\n"):
+    for words in ("\n  why  ", "\n  repair  ", "\n  spec  ", "\nwrong\n", "\n  finding  ", "\nright\n"):
         assert words in ended.out
     assert max(map(cells, ended.out.splitlines())) <= 80
     assert "\x1b" not in ended.out

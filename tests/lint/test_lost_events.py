@@ -217,3 +217,21 @@ def test_content_that_may_belong_to_either_of_two_open_parts_is_told_once() -> N
     codes = [code for code, _ in found(sse(events))]
     assert codes[0] == "OR407"
     assert "OR501" not in codes
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "words"),
+    [
+        (sse(base_events("text"), done=False) + b"data: [done]\n\n", "OR106", "did you mean [DONE]?"),
+        (misnamed(base_events("text")), "OR205", "did you mean response.output_text.delta?"),
+    ],
+)
+def test_a_slip_is_asked_about(data: bytes, code: str, words: str) -> None:
+    assert [finding.message.endswith(words) for finding in lint(data) if finding.code == code] == [True]
+
+
+@pytest.mark.parametrize("name", ["trace_event", "response.output_text.delta" * 9])
+def test_a_name_that_resembles_none_is_not_asked_about(name: str) -> None:
+    events = base_events("text")
+    events[DELTA]["type"] = name
+    assert "did you mean" not in next(finding.message for finding in lint(sse(events)) if finding.code == "OR205")

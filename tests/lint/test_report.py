@@ -89,8 +89,8 @@ def test_a_finding_about_no_event_is_about_the_stream() -> None:
 
 def test_a_place_is_told_as_far_as_it_is_known() -> None:
     located = found(event=7, offset=90, path="item.id", line=12, event_type="a.b")
-    assert "at reply.sse:12, event 7 (a.b), item.id, byte 90" in TextReport().stream(verdict(located))
-    assert "at event 7 (a.b), item.id, byte 90" in finding_text(located)
+    assert "at reply.sse:12, event 7 (a.b) at byte 90, item.id" in TextReport().stream(verdict(located))
+    assert "at event 7 (a.b) at byte 90, item.id" in finding_text(located)
     assert "at reply.sse, byte 5\n" in TextReport().stream(verdict(found(offset=5)))
     assert "at standard input, event 7\n" in TextReport().stream(verdict(found(event=7), path="-"))
 
@@ -110,8 +110,8 @@ def test_a_related_event_is_to_be_compared() -> None:
 
 
 def test_what_cannot_be_mended_is_said_to_be_so() -> None:
-    assert "mended    It cannot be mended from the stream alone." in TextReport().stream(verdict(found()))
-    assert "mended    By magic." in TextReport().stream(verdict(found(fix="By magic.")))
+    assert "repair    It cannot be mended from the stream alone." in TextReport().stream(verdict(found()))
+    assert "repair    By magic." in TextReport().stream(verdict(found(fix="By magic.")))
 
 
 def test_nothing_in_a_stream_commands_the_terminal() -> None:
@@ -171,12 +171,14 @@ def test_json_has_the_documented_keys_and_no_others() -> None:
             {
                 "path": "reply.sse",
                 "events": 11,
+                "unreadable": 0,
                 "findings": [
                     {
                         "code": "OR103",
                         "name": "id-field-used",
                         "level": "warning",
                         "event": 0,
+                        "line": 3,
                         "offset": 0,
                         "path": "",
                         "message": document["files"][0]["findings"][0]["message"],
@@ -187,12 +189,14 @@ def test_json_has_the_documented_keys_and_no_others() -> None:
             {
                 "path": "-",
                 "events": 3,
+                "unreadable": 0,
                 "findings": [
                     {
                         "code": "OR501",
                         "name": "a-name",
                         "level": "error",
                         "event": None,
+                        "line": None,
                         "offset": None,
                         "path": "",
                         "message": "it is wrong",
@@ -307,3 +311,9 @@ def test_a_stream_without_events_is_not_said_to_be_mended() -> None:
     report = TextReport()
     report.stream(verdict(found(), events=0))
     assert "penstock repair" not in report.summary()
+
+
+def test_frames_that_hold_no_event_are_counted_apart() -> None:
+    text = TextReport()
+    text.stream(judge(WARNED.data().replace(b"data: [DONE]", b"data: oops\n\ndata: [done]")))
+    assert "in 11 events (2 frames unreadable): " in text.summary()

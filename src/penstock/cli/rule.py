@@ -57,7 +57,7 @@ def _explained(layout: Layout, rule: type[Rule]) -> Iterator[str]:
     yield from layout.wrapped(rule.what, 2)
     yield ""
     yield from layout.labelled("why", rule.why)
-    yield from layout.labelled("mended", rule.mend or NOT_MENDED)
+    yield from layout.labelled("repair", rule.mend or NOT_MENDED)
     yield from layout.labelled("spec", f'{rule.section}: "{rule.sentence}"')
     shown = shown_examples(rule)
     yield ""

@@ -6,13 +6,12 @@ The package can be called: `penstock.lint(stream)` is `penstock.lint.linter.lint
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock.lint.findings import Finding
-    from penstock.spec.events import ResponseStreamEvent
+    from penstock.lint.source import Stream
 
 
 class _CallablePackage(ModuleType):
@@ -20,7 +19,7 @@ class _CallablePackage(ModuleType):
 
     def __call__(
         self,
-        stream: bytes | Iterable[bytes] | Iterable[ResponseStreamEvent] | Iterable[Mapping[str, object]],
+        stream: Stream,
         **keywords: Any,  # noqa: ANN401 - those of the function, which checks them
     ) -> list[Finding]:
         """Return everything that is wrong with a stream; see `penstock.lint.linter.lint`."""

@@ -284,7 +284,8 @@ class EventLinter:
                 for raw in damage.several:
                     self._judge(raw, None, offset)
                 return None
-            finding = None if damage.not_utf8 is not None else self._finding("OR106", error.message, index, offset)
+            words = error.message if data.upper() != DONE else f"{error.message}; did you mean {DONE.decode()}?"
+            finding = None if damage.not_utf8 is not None else self._finding("OR106", words, index, offset)
             if frame is not None and damage.not_utf8 is None:
                 # It may be the first half of an event; the next frame tells.
                 self._broken = (frame, finding)

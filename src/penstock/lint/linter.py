@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from penstock.lint.findings import Finding
 from penstock.lint.roads import Line
 from penstock.lint.rules import ALL_RULES
 from penstock.lint.select import selected_rules
+from penstock.lint.source import Stream, pieces
 from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
 from penstock.wire.decoder import MAX_FRAME_BYTES
@@ -80,6 +81,11 @@ class Linter:
     def events(self) -> int:
         """How many events came."""
         return 0 if self._engine is None else self._engine.facts.events
+
+    @property
+    def unreadable(self) -> int:
+        """How many frames or lines held nothing that could be read as an event; they are not among the events."""
+        return 0 if self._engine is None else self._engine.unreadable
 
     @property
     def format(self) -> Format | None:
@@ -215,7 +221,7 @@ class Linter:
 
 
 def lint(
-    stream: bytes | Iterable[bytes] | Iterable[ResponseStreamEvent] | Iterable[Mapping[str, object]],
+    stream: Stream,
     *,
     dialect: str = "openresponses",
     resumed: bool = False,
@@ -225,9 +231,9 @@ def lint(
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
 ) -> list[Finding]:
-    """Return everything that is wrong with a stream: its bytes, in one piece or in many, or its events.
+    """Return everything that is wrong with a stream: its bytes, in one piece or in many, its events, or a file's path.
 
-    The keywords are those of `Linter`.
+    The keywords are those of `Linter`. Raises TypeError for what is no stream, OSError for a path that cannot be read.
     """
     linter = Linter(
         dialect=dialect,
@@ -238,7 +244,7 @@ def lint(
         select=select,
         ignore=ignore,
     )
-    for piece in (stream,) if isinstance(stream, bytes) else stream:
+    for piece in pieces(stream):
         if isinstance(piece, bytes):
             linter.feed(piece)
         else:

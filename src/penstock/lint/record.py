@@ -52,11 +52,15 @@ class Located(Struct, frozen=True, kw_only=True):
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """The verdict on one stream. `path` is where it came from, `events` how many it has, `findings` by event."""
+    """The verdict on one stream. `path` is where it came from, `events` how many it has, `findings` by event.
+
+    `unreadable` is how many frames or lines it has that are no events.
+    """
 
     path: str
     events: int
     findings: list[Located]
+    unreadable: int = 0
 
 
 class _Text(Struct, frozen=True):
@@ -116,7 +120,8 @@ class Recorder:
         self._located.sort(key=_by_event)
         self._held.clear()
         self._elements = None
-        return Judgement(path=self._path, events=self.linter.events, findings=self._located)
+        linter = self.linter
+        return Judgement(path=self._path, events=linter.events, findings=self._located, unreadable=linter.unreadable)
 
     def _locate(self, findings: Iterable[Finding]) -> list[Located]:
         located = [_located(finding, self._text(finding)) for finding in findings]

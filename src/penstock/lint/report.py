@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from penstock.lint.excerpt import cells, visible
-from penstock.lint.findings import Finding, Level
+from penstock.lint.findings import Level
 from penstock.lint.layout import Layout
 from penstock.lint.record import Judgement, Located
 from penstock.lint.rule import DialectRule, Rule
@@ -52,6 +52,7 @@ class TextReport:
         self.layout = Layout(width=width, color=color)
         self._paths: list[str] = []
         self._events = 0
+        self._unreadable = 0
         self._faulty: list[str] = []
         self._counts: Counter[str] = Counter()
         self._levels: Counter[Level] = Counter()
@@ -60,6 +61,7 @@ class TextReport:
         """Return the findings of one stream, and count them; empty where there is none."""
         self._paths.append(judgement.path)
         self._events += judgement.events
+        self._unreadable += judgement.unreadable
         if judgement.findings:
             self._faulty.append(judgement.path)
         lines: list[str] = []
@@ -94,7 +96,7 @@ class TextReport:
             # A dialect's rule says what is there, all others what should be.
             yield from layout.labelled("what" if issubclass(rule, DialectRule) else "expected", rule.what)
             yield from layout.labelled("why", rule.why)
-            yield from layout.labelled("mended", finding.fix or NOT_MENDED)
+            yield from layout.labelled("repair", finding.fix or NOT_MENDED)
 
     def _places(self, located: Located, path: str) -> Iterator[str]:
         name, place = _name(located, path), _place(located)
@@ -116,6 +118,8 @@ class TextReport:
             _count(self._levels[each], each.value, "info" if each is Level.INFO else "") for each in levels
         )
         where = f"{len(self._faulty)} of {streams}" if len(self._paths) > 1 else _count(self._events, "event")
+        if self._unreadable:
+            where += f" ({_count(self._unreadable, 'frame')} unreadable)"
         text = f"{_count(total, 'finding')} in {where}: {counted}."
         lines = [layout.level(levels[0], line) for line in layout.wrap(text, layout.width)]
         name = self._faulty[0] if len(self._faulty) == 1 and self._faulty[0] != STANDARD_INPUT else ""
@@ -147,17 +151,19 @@ def finding_text(located: Located, *, width: int = 80) -> str:
 def json_report(judgements: Iterable[Judgement]) -> bytes:
     """Return the verdicts as a JSON document.
 
-    `{"files": [{"path", "events", "findings": [FINDING, ...]}, ...]}`, where a finding is
-    `{"code", "name", "level", "event", "offset", "path", "message", "fix"}`:
-    `event` is the index of the event from 0, `offset` its byte offset, both null where a finding is about no single
-    event; `level` is `error`, `warning` or `info`; `path` is empty where the event as a whole is meant; `fix` is null
-    where nothing can be done.
+    `{"files": [{"path", "events", "unreadable", "findings": [FINDING, ...]}, ...]}`, where a finding is
+    `{"code", "name", "level", "event", "line", "offset", "path", "message", "fix"}`:
+    `event` is the index of the event from 0, `line` the line it stands on from 1, `offset` its byte offset, all null
+    where a finding is about no single event; `unreadable` is how many frames are no events, and not counted as such;
+    `level` is `error`, `warning` or `info`; `path` is empty where the event as a whole is meant; `fix` is null where
+    nothing can be done.
     """
     files = [
         {
             "path": judgement.path,
             "events": judgement.events,
-            "findings": [_plain(located.finding) for located in judgement.findings],
+            "unreadable": judgement.unreadable,
+            "findings": [_plain(located) for located in judgement.findings],
         }
         for judgement in judgements
     ]
@@ -190,12 +196,14 @@ def sarif_report(judgements: Sequence[Judgement], *, version: str) -> bytes:
     return json_document({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _plain(finding: Finding) -> dict[str, object]:
+def _plain(located: Located) -> dict[str, object]:
+    finding = located.finding
     return {
         "code": finding.code,
         "name": finding.name,
         "level": finding.level.value,
         "event": finding.event,
+        "line": located.line,
         "offset": finding.offset,
         "path": finding.path,
         "message": finding.message,
@@ -233,14 +241,14 @@ def _place(located: Located) -> str:
     """Return where in its stream a finding is, in words."""
     finding = located.finding
     words: list[str] = []
+    byte = f"byte {finding.offset}" if finding.offset is not None else ""
     if finding.event is not None:
-        words.append(_event(finding.event, located.event_type))
-    elif finding.offset is None:
-        words.append("the stream as a whole")
+        event = _event(finding.event, located.event_type)
+        words.append(f"{event} at {byte}" if byte else event)
+    else:
+        words.append(byte or "the stream as a whole")
     if finding.path:
         words.append(finding.path)
-    if finding.offset is not None:
-        words.append(f"byte {finding.offset}")
     return ", ".join(words)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
@@ -40,6 +41,11 @@ __all__ = [
     "without_indexes",
 ]
 
+_EVENT_NAMES: Final = tuple(str(cls.__struct_config__.tag) for cls in e.STANDARD_EVENTS)
+_LIKENESS: Final = 0.85
+"""How much an unknown name must resemble a known one to be taken for a slip: one of some twenty letters may differ."""
+_LONGEST_NAME: Final = 80
+"""Longer names resemble none, and are not compared."""
 Kind = Literal["absent", "null", "type", "value", "item", "item_fields", "event", "event_fields", "error", "envelope"]
 
 
@@ -90,11 +96,18 @@ def in_words(problem: Problem) -> str:
         case "null":
             return f"{place} is null; expected {problem.expected}"
         case "event":
-            return f"the event type {problem.got} is not the specification's, and has no slug"
+            meant = _closest(problem.got.strip("'"))
+            return f"the event type {problem.got} is not the specification's, and has no slug{meant}"
         case "item":
             return f"the item type {problem.got} is not the specification's, and has no slug"
         case _:
             return f"{place} is {problem.got}; expected {problem.expected}"
+
+
+def _closest(name: str) -> str:
+    """Return a question for the event of the specification that an unknown name resembles; empty where none is."""
+    close = get_close_matches(name, _EVENT_NAMES, n=1, cutoff=_LIKENESS) if len(name) <= _LONGEST_NAME else []
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def envelope_problems(fields: Mapping[str, object]) -> Iterator[Problem]:
