@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import tracemalloc
+import weakref
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -19,8 +20,12 @@ from websockets.asyncio.client import connect
 from penstock.provider.network import NetworkProvider, Retries
 from penstock.server.app import App
 from penstock.server.run import Server, listening_socket
+from penstock.server.turn import Turn
+from penstock.stream.output import Text
 from penstock.upstream.registry import upstream_by_name
 from tests.provider.loopback import LIMIT, STREAM, Asked, Loopback, chunk, loopback, run, whole
+from tests.server.direct import ask, started
+from tests.server.serving import ScriptedProvider
 
 OURS = ("penstock.server", "penstock.provider", "penstock.stream", "penstock.upstream", "penstock.transport")
 """Modules whose objects are counted."""
@@ -206,6 +211,31 @@ async def settled(served: Site, like: Counter[str] | None = None) -> Counter[str
             return left
         last = left
         await asyncio.sleep(0.05)
+
+
+def test_a_turn_that_is_over_does_not_wait_for_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[weakref.ref[Turn]] = []
+
+    class Watched(Turn):
+        def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - whatever a turn takes
+            super().__init__(*arguments, **named)
+            turns.append(weakref.ref(self))
+
+    monkeypatch.setattr("penstock.server.service.Turn", Watched)
+
+    async def check() -> None:
+        async with started(App(ScriptedProvider([Text("Hello.")]))) as app:
+            gc.collect()
+            gc.disable()
+            try:
+                await ask(app, {"model": "m", "input": "Hi.", "stream": True})
+                await ask(app, {"model": "m", "input": "Hi."})
+                await asyncio.sleep(0)  # what watched the client ends
+                assert [turn() for turn in turns] == [None, None]
+            finally:
+                gc.enable()
+
+    run(check())
 
 
 # Back-pressure.

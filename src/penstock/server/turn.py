@@ -107,6 +107,31 @@ class Nobody(Delivery):
         """Do nothing."""
 
 
+class _Losses:
+    """What was lost, as the response tells it.
+
+    Apart from the turn, for that holds who reports to it: a turn that is over is let go of at once, with all its text,
+    and does not wait for the garbage collector, which comes to many large things seldom.
+    """
+
+    def __init__(self, writer: ResponseStream) -> None:
+        self._writer = writer
+        self._lost: dict[tuple[str, str], None] = {}
+
+    def add_all(self, losses: Iterable[Loss]) -> None:
+        known = len(self._lost)
+        self._lost |= dict.fromkeys((loss.param, loss.reason) for loss in losses)
+        if len(self._lost) > known:
+            told = [{"param": param, "reason": reason} for param, reason in islice(self._lost, MAX_LOSSES)]
+            more = len(self._lost) - MAX_LOSSES
+            if more > 0:
+                told.append({"param": "", "reason": f"and {more:,} more"})
+            self._writer.extend(LOSSES, told)
+
+    def add(self, param: str, reason: str) -> None:
+        self.add_all([Loss(param, reason)])
+
+
 class Turn:
     """Makes one response."""
 
@@ -135,8 +160,8 @@ class Turn:
         self._store = store if self.writer.response.store else None
         self._ttl = ttl
         self._seconds = seconds
-        self._guard = Guard(request, self._lose)
-        self._losses: dict[tuple[str, str], None] = {}
+        self._losses = _Losses(self.writer)
+        self._guard = Guard(request, self._losses.add)
         self._task: asyncio.Task[object] | None = None
         self._stopped: ErrorPayload | None = None
         self._failed: Response | None = None
@@ -200,7 +225,7 @@ class Turn:
         writer = self.writer
         if self.plan.answer is not None:
             # What of the request is not asked is known already, and told from the first event on.
-            self._lose_all(self.plan.answer.losses)
+            self._losses.add_all(self.plan.answer.losses)
         writer.start()
         limit = asyncio.timeout(self._seconds)
         try:
@@ -232,7 +257,7 @@ class Turn:
                 if self.is_over:
                     break
                 await self._deliver()
-        self._lose_all(answer.losses)
+        self._losses.add_all(answer.losses)
         if self.plan.sealer is not None:
             self._write(self.plan.sealer.end())
         # Of a model that was stopped nothing can be demanded.
@@ -263,19 +288,6 @@ class Turn:
                 message = f"The model's reply could not be told: {error}"
                 self._end_as(failure(message, code="upstream_invalid_output"))
                 return
-
-    def _lose_all(self, losses: Iterable[Loss]) -> None:
-        known = len(self._losses)
-        self._losses |= dict.fromkeys((loss.param, loss.reason) for loss in losses)
-        if len(self._losses) > known:
-            told = [{"param": param, "reason": reason} for param, reason in islice(self._losses, MAX_LOSSES)]
-            more = len(self._losses) - MAX_LOSSES
-            if more > 0:
-                told.append({"param": "", "reason": f"and {more:,} more"})
-            self.writer.extend(LOSSES, told)
-
-    def _lose(self, param: str, reason: str) -> None:
-        self._lose_all([Loss(param, reason)])
 
     def _end_as(self, error: ErrorPayload) -> None:
         """End the response as failed, unless it has ended."""
