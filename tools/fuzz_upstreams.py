@@ -103,13 +103,17 @@ def whatever_a_provider_sends_is_valid_and_can_go_back(data: bytes) -> None:
 # ---------------------------------------------------------------------------------------------------- time and memory
 
 
-_NEVER_ENDING: tuple[tuple[str, bytes], ...] = (
+_NEVER_WHOLE: tuple[tuple[str, bytes], ...] = (
     ("a line without an end", b"data: aaaaaaaaaa"),
     ("a block without an end", b"data: a\n"),
     ("spaces", b" "),
+    ("a document without an end", b'{"a":"aaaaaaaa"'),
+)
+"""What is held up to the size of a frame; the fuzzer of the decoders looks after that, and the adapters' own tests."""
+
+_NEVER_ENDING: tuple[tuple[str, bytes], ...] = (
     ("blank lines", b"\n"),
     ("comments", b": ping\n\n"),
-    ("a document without an end", b'{"a":"aaaaaaaa"'),
     ("no JSON", b"data: [1\n\n"),
     ("pings", b'data: {"type":"ping"}\n\n'),
     ("odd events", b'data: {"type":"odd"}\n\n'),
@@ -126,7 +130,7 @@ def _relayed(translation: Translation, data: bytes, size: int) -> None:
 
 def upstreams_are_linear(size: int) -> None:
     """Raise Fault where four times the bytes, in small pieces, take much more than four times the steps."""
-    for (what, unit), api, piece in itertools.product(_NEVER_ENDING, _READERS, (1, 50)):
+    for (what, unit), api, piece in itertools.product((*_NEVER_WHOLE, *_NEVER_ENDING), _READERS, (1, 50)):
         few, many = (
             lines_run(partial(_relayed, api.stream(), unit * (length // len(unit)), piece))
             for length in (size, 4 * size)
@@ -134,16 +138,16 @@ def upstreams_are_linear(size: int) -> None:
         expect(many <= 5 * few + 200, "more steps than bytes", what, api.name, piece, few, many)
 
 
-def upstreams_hold_little(sent: int = 100_000_000, most: int = 70_000_000) -> None:
-    """Raise Fault where a reply that goes on for ever makes an adapter hold much more than a frame may have."""
+def upstreams_hold_little(sent: int = 2_000_000) -> None:
+    """Raise Fault where a reply that goes on for ever and says nothing makes an adapter hold it."""
     for (what, unit), api in itertools.product(_NEVER_ENDING, _READERS[::2]):
-        piece = unit * max(sent // 100 // len(unit), 1)
+        piece = unit * (1000 // len(unit))
         translation = api.stream()
         tracemalloc.start()
         try:
-            for _ in range(100):
+            for _ in range(sent // len(piece)):
                 translation.feed(piece)
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        expect(held <= most, "held too much", what, api.name, held)
+        expect(held <= 100_000, "held too much", what, api.name, held)
