@@ -317,3 +317,9 @@ def test_frames_that_hold_no_event_are_counted_apart() -> None:
     text = TextReport()
     text.stream(judge(WARNED.data().replace(b"data: [DONE]", b"data: oops\n\ndata: [done]")))
     assert "in 11 events (2 frames unreadable): " in text.summary()
+
+
+def test_a_frame_that_holds_no_event_is_told_by_the_event_before_it() -> None:
+    data = WARNED.data().replace(b"data: [DONE]", b"data: oops")
+    shown = TextReport().stream(judge(data))
+    assert f", behind event 10 at byte {data.index(b'data: oops')}\n" in shown

@@ -38,6 +38,8 @@ NOT_MENDED: Final = "It cannot be mended from the stream alone."
 _RULES: Final[Mapping[str, type[Rule]]] = {rule.code: rule for rule in ALL_RULES}
 _LABEL: Final = len("  at ")
 _LONGEST_TYPE: Final = 80
+_ABOUT_FRAMES: Final = ("OR106", "OR110")
+"""The rules that tell of frames in which no event can be read."""
 _GITHUB: Final = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "notice"}
 _SARIF: Final = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "note"}
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -244,6 +246,9 @@ def _place(located: Located) -> str:
     byte = f"byte {finding.offset}" if finding.offset is not None else ""
     if finding.event is not None:
         event = _event(finding.event, located.event_type)
+        if located.event_type is None and finding.code in _ABOUT_FRAMES and finding.event and byte:
+            # It is no event, and the next one that is has this index.
+            event = f"behind event {finding.event - 1}"
         words.append(f"{event} at {byte}" if byte else event)
     else:
         words.append(byte or "the stream as a whole")

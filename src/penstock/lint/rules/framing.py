@@ -182,8 +182,9 @@ class DataNotJSONObject(FrameRule):
         "clients take either."
     )
     mend = (
-        "The frame is left out. An event that began or ended something is made anew from those around it, and the end "
-        "of a text is taken from its done event; what only this frame told is lost. Of two equal keys the last counts."
+        "The frame is left out. An event that began or ended something is made anew from those around it; what follows "
+        "in an open text waits until a later event tells the whole text, and what was missing is sent in its place. "
+        "What only this frame told is lost. Of two equal keys the last counts."
     )
     bad = Example(base="text", framing=lambda data: data.replace(b"data: [DONE]", b"data: null\n\ndata: [DONE]"))
     good = Example(base="text")
