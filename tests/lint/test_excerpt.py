@@ -121,3 +121,10 @@ def test_a_mark_is_never_empty() -> None:
 def test_what_is_kept_is_bounded() -> None:
     found = excerpt(json.dumps({"a": "x" * 10_000, "b": "y" * 10_000, "c": "z" * 10_000}), "b")
     assert len(found.before) + len(found.marked) + len(found.after) < 1300
+
+
+@pytest.mark.parametrize("width", [20, 76])
+def test_the_mark_of_an_end_is_within_the_width(width: int) -> None:
+    line = excerpt("x" * 100, span=(100, 100)).line(width)
+    assert line.end - line.start == 1
+    assert line.end <= width

@@ -47,7 +47,8 @@ class Excerpt(Struct, frozen=True):
     def line(self, width: int) -> Line:
         """Return it in `width` cells: the place, and as much around it as there is room for."""
         marked = _without_middle(self.marked, max(width * 3 // 5, 8))
-        room = max(width - cells(marked), 0)
+        # The mark of nothing, such as of the end, takes a cell all the same.
+        room = max(width - max(cells(marked), 1), 0)
         after = _head(self.after, max(room // 3, room - cells(self.before)))
         before = _tail(self.before, room - cells(after))
         start = cells(before)
