@@ -61,9 +61,17 @@ _TRY: Final = (
 )
 
 
+def _occupy_standard_streams() -> None:
+    """Put nothing where a standard stream was closed: the event loop aborts when it closes a socket of that number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Show the demo; return the exit code."""
     need_server("demo")
+    _occupy_standard_streams()
     is_paced = not arguments.fast and sys.stdout is not None and sys.stdout.isatty()
     pace = " slowly" if is_paced else ""
     with open_screen(live=is_paced) as screen, _server() as url:
