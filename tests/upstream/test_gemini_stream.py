@@ -892,3 +892,12 @@ def test_whatever_comes_a_valid_stream_is_told(chunks: list[object], rest: bytes
     ends = [out for out in said if isinstance(out, Stop | Failure)]
     assert len(ends) == 1
     told(data)
+
+
+def test_a_last_frame_without_its_blank_line_was_not_sent() -> None:
+    data = stream(text("a"))
+    assert read(data)[-1] == Stop("stop")
+    said = read(data.rstrip())
+    assert said[0] == Text("a")
+    assert "within a frame" in failure(said).message
+    assert read(stream(text("a"), finish="MAX_TOKENS").rstrip())[-1] == Stop("max_output_tokens")

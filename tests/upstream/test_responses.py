@@ -315,6 +315,19 @@ def test_a_reply_that_is_cut_short_is_a_failure() -> None:
         assert isinstance(outputs[-1], o.Failure) or cut > data.rindex(b"event: response.completed")
 
 
+def test_a_last_event_without_its_blank_line_was_not_sent() -> None:
+    data = Example(base="text").data().removesuffix(b"data: [DONE]\n\n")
+    assert read(data)[-1] == o.Stop("stop")
+    for end in (b"", b"\n"):
+        assert isinstance(read(data.rstrip() + end)[-1], o.Failure)
+    translation = Responses().stream()
+    translation.feed(data.rstrip())
+    translation.close()
+    assert [mend.code for mend in translation.mends if "left out" in mend.message] == ["OR107"]
+    # A CR may be all of a line's end.
+    assert read(data.replace(b"\n", b"\r"))[-1] == o.Stop("stop")
+
+
 def test_an_incomplete_reply_says_why() -> None:
     assert read(Example(base="incomplete").data())[-1] == o.Stop("max_output_tokens")
 

@@ -138,11 +138,8 @@ class ResponsesTranslation(Translation):
         for found in self._decoder.feed_runs(data):
             self._frame(found, out) if isinstance(found, Frame) else self._run(found, out)
         if final and self._decoder.error is None:
-            for frame in self._decoder.flush():
-                if frame.terminated:
-                    self._frame(frame, out)
-                else:  # by the standard of such streams it was not sent
-                    self._mender.note("OR107", "the last event was left out: the reply was cut short within it")
+            for _ in self._decoder.flush():  # by the standard of such streams it was not sent
+                self._mender.note("OR107", "the last event was left out: the reply was cut short within it")
         return out
 
     def _run(self, run: Run, out: list[Output]) -> None:
