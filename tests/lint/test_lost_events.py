@@ -235,3 +235,22 @@ def test_a_name_that_resembles_none_is_not_asked_about(name: str) -> None:
     events = base_events("text")
     events[DELTA]["type"] = name
     assert "did you mean" not in next(finding.message for finding in lint(sse(events)) if finding.code == "OR205")
+
+
+def test_an_annotation_that_is_told_twice_is_told_once() -> None:
+    events = base_events("annotated")
+    at = next(i for i, event in enumerate(events) if event["type"].endswith("annotation.added"))
+    events.insert(at + 1, {**events[at]})
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    assert found(sse(events)) == [("OR407", at + 1)]
+
+
+def test_what_was_annotated_in_a_part_that_was_never_done_is_not_known_where_events_were_lost() -> None:
+    events = base_events("annotated")
+    at = next(i for i, event in enumerate(events) if event["type"].endswith("annotation.added"))
+    part = next(i for i, event in enumerate(events) if event["type"] == "response.content_part.done")
+    del events[part]
+    codes = [code for code, _ in found(truncated(events, at=at))]
+    assert "OR106" in codes
+    assert "OR603" not in codes
