@@ -503,3 +503,25 @@ def test_an_error_whose_body_does_not_end_is_told_in_time(monkeypatch: pytest.Mo
         await hang(asked)
 
     assert failure(run(ask(handler))[0]).message == "Come back"
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length", "none", "cut"])
+def test_a_reply_without_its_sentinel_is_whole_where_the_transport_vouches_for_it(framing: str) -> None:
+    """Some servers never send `[DONE]`; a length or a last chunk then tells whether the reply came to its end."""
+    pieces = [piece.replace(b"data: [DONE]\n\n", b"") for piece in ANSWER]
+
+    async def ends_with_the_connection(asked: Asked) -> None:
+        await asked.send(head(Content_Type="text/event-stream", Connection="close"), *pieces)
+        asked.writer.close()
+
+    handler = {
+        "chunked": streamed(*pieces),
+        "length": whole(b"".join(pieces)),
+        "none": ends_with_the_connection,
+        "cut": streamed(*pieces, last=False),
+    }[framing]
+    said, _ = run(ask(handler))
+    if framing in ("chunked", "length"):
+        assert said == SAID
+    else:
+        assert failure(said).code == ("upstream_disconnected" if framing == "cut" else "upstream_truncated")

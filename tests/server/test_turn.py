@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
@@ -457,3 +459,25 @@ def test_reasoning_is_left_out_where_the_model_shows_none() -> None:
 
 def _tools(name: str) -> Any:  # noqa: ANN401 - as a request takes them
     return [FunctionToolParam(name=name)]
+
+
+def test_a_long_text_of_small_pieces_takes_little_more_than_itself() -> None:
+    """A thousand streams are held at once; a piece of a few letters by itself takes ten times its size."""
+    pieces = 20_000
+    held: list[int] = []
+
+    async def say() -> AsyncGenerator[Sequence[Output], None]:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(pieces):
+            yield (Text(f" t{number:05}"),)
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0] - before)
+
+    turn = turn_of(_Answer(say), Nobody())
+    tracemalloc.start()
+    try:
+        run(turn.run())
+    finally:
+        tracemalloc.stop()
+    assert len(turn.response.output_text) == 7 * pieces
+    assert held[0] < 4 * 7 * pieces

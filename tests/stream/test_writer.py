@@ -1181,6 +1181,17 @@ class TestExtend:
         stream.start()
         assert not stream.response.extra
 
+    def test_joining_the_pieces_changes_nothing_that_is_told(self) -> None:
+        emitter = ListStreamEmitter()
+        stream = writer(emitter)
+        for output in ("a", "b", o.FunctionCall("f", key="1"), o.Arguments('{"x":'), o.Arguments("1}")):
+            stream.send(output)
+            stream.join()
+        stream.finish()
+        assert stream.response.output_text == "ab"
+        assert [call.arguments for call in stream.response.function_calls] == ['{"x":1}']
+        assert_valid(emitter.events)
+
     def test_it_tells_the_number_to_come_and_why_the_model_stopped(self) -> None:
         stream = writer(None, start=False)
         assert (stream.next_number, stream.stop_reason) == (0, "stop")

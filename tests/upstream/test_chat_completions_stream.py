@@ -189,6 +189,13 @@ def test_finish_reason_without_done_is_enough_where_the_provider_sends_none() ->
     assert in_pieces(body + b"data: [DONE]", [], adapter, None) == [Text("a"), Stop("stop")]
 
 
+def test_finish_reason_without_done_is_enough_where_the_transport_vouches_for_the_whole() -> None:
+    translation = ChatCompletions().stream()
+    said = [*translation.feed(stream(choice({"content": "a"}, "stop"), done=False))]
+    translation.came_whole()
+    assert [*said, *translation.close()] == [Text("a"), Stop("stop")]
+
+
 def test_what_was_incomplete_anyway_needs_no_done() -> None:
     assert read(stream(choice({}, "length"), done=False)) == [Stop("max_output_tokens")]
 

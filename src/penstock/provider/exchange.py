@@ -104,6 +104,12 @@ class Exchange:
         self._is_silent = True
         self._patience: asyncio.TimerHandle | None = None
 
+    @property
+    def is_framed(self) -> bool:
+        """Whether the reply tells its own end, by its length or by a last chunk; else it just ends (RFC 9112, 6.3)."""
+        head = self._response.headers if self._response is not None else {}
+        return "Content-Length" in head or "chunked" in head.get("Transfer-Encoding", "").lower()
+
     async def begin(self, body: bytes | None = None, *, headers: Mapping[str, str]) -> None:
         """Send the request and read the head of the reply; raise Fault unless an answer follows."""
         loop = asyncio.get_running_loop()

@@ -176,6 +176,8 @@ class _NetworkAnswer(Answer):
                     if not _ENDS.isdisjoint(map(type, said)):
                         is_over, said = True, self._hidden(said)
                     yield said
+                if exchange.is_framed:
+                    translation.came_whole()
             except Fault as caught:
                 fault = caught
             finally:

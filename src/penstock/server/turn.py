@@ -51,6 +51,13 @@ SHUTTING_DOWN: Final = failure("The server is shutting down.", code="server_shut
 NOT_STORED: Final = failure("The response could not be stored.", code="store_unavailable")
 BROKE: Final = failure("The server encountered an unexpected condition.", code="internal_error")
 
+JOIN_EVERY: Final = 256
+"""After how many events the pieces of a text are joined, or after a quarter more than there were, where that is more.
+
+A piece of a few letters takes 60 bytes, so a thousand long streams would hold ten times their text; and what is joined
+a quarter later each time costs no more than the text five times over.
+"""
+
 _log = logging.getLogger("penstock.server")
 
 
@@ -166,6 +173,7 @@ class Turn:
         self._stopped: ErrorPayload | None = None
         self._failed: Response | None = None
         self._told = 0
+        self._join_at = JOIN_EVERY
         self.error: ErrorPayload | None = None
         """Why the response failed; None where it has not."""
         self.first_output_at: float | None = None
@@ -246,7 +254,10 @@ class Turn:
 
     async def _deliver(self) -> None:
         await self._delivery.deliver()
-        self._told = self.writer.next_number
+        self._told = told = self.writer.next_number
+        if told >= self._join_at:
+            self.writer.join()
+            self._join_at = told + max(JOIN_EVERY, told // 4)
 
     async def _relay(self, answer: Answer) -> None:
         async with aclosing(answer.batches()) as batches:

@@ -70,6 +70,12 @@ class Translation(ABC):
     def feed(self, data: bytes) -> Sequence[Output]:
         """Take the next bytes of the stream, cut anywhere; return what the model said in them, in order."""
 
+    def came_whole(self) -> None:  # noqa: B027 - most APIs say at the end of a reply that it is over
+        """The transport vouches that the whole body came, so that a sentinel in it proves nothing more.
+
+        To be called before `close`, where the length of the body was known, or its end was marked.
+        """
+
     @abstractmethod
     def close(self) -> Sequence[Output]:
         """The upstream closed the connection: return what is left. A reply cut short is a `Failure`."""

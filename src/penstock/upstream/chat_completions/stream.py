@@ -132,6 +132,10 @@ class ChatCompletionsTranslation(BodyTranslation):
     def _settle(self, out: list[Output]) -> None:
         self._answer.settle(out)
 
+    def came_whole(self) -> None:
+        """Take the finish reason for the end: some servers never send `[DONE]`."""
+        self._sentinel = False
+
     def _is_finished(self, *, broken_off: bool) -> bool:
         if self._finish is None:
             return False
