@@ -105,7 +105,7 @@ def test_what_the_provider_protected_is_left_alone() -> None:
 
 
 def test_nothing_is_sealed_where_nothing_is_shown() -> None:
-    assert seals([ReasoningSummary("s"), Text("Hi.")]) == [penstock.spec.base.UNSET]
+    assert seals([ReasoningSummary("s"), Text("Hi.")]) == [penstock.UNSET]
     assert seals([Text("Hi.")]) == []
 
 

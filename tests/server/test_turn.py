@@ -28,6 +28,7 @@ from penstock.provider.base import Answer
 from penstock.server.client import Client
 from penstock.server.shown import shown_by
 from penstock.server.turn import CUT_OFF, LOSSES, MAX_LOSSES, SHUTTING_DOWN, Delivery, Nobody, Plan, Turn
+from penstock.spec.events import ResponseEvent
 from penstock.spec.items import ItemParam
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import ErrorPayload
@@ -225,7 +226,7 @@ def test_what_of_the_request_was_not_asked_is_told_from_the_first_event_on() -> 
     turn = turn_of(answer, delivery)
     run(turn.run())
     losses = [{"param": "truncation", "reason": "it has none"}]
-    told = [event.response.extra[LOSSES] for event in delivery.told if hasattr(event, "response")]
+    told = [event.response.extra[LOSSES] for event in delivery.told if isinstance(event, ResponseEvent)]
     assert told == [losses] * 3
 
 

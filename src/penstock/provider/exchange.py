@@ -107,7 +107,9 @@ class Exchange:
     @property
     def is_framed(self) -> bool:
         """Whether the reply tells its own end, by its length or by a last chunk; else it just ends (RFC 9112, 6.3)."""
-        head = self._response.headers if self._response is not None else {}
+        if self._response is None:
+            return False
+        head = self._response.headers
         return "Content-Length" in head or "chunked" in head.get("Transfer-Encoding", "").lower()
 
     async def begin(self, body: bytes | None = None, *, headers: Mapping[str, str]) -> None:
