@@ -256,7 +256,8 @@ def test_without_aiohttp_it_says_what_to_install(inside: Inside, monkeypatch: py
         monkeypatch.delitem(sys.modules, f"penstock.provider.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     done = inside("ask", "--upstream", "http://localhost:1/v1", "--model", "m", "Hi")
-    assert done == Ended(2, "", "penstock: asking over the network needs aiohttp; install penstock[network]\n")
+    words = "asking over the network needs aiohttp, of the extra `network`: pip install '.[network]' in a clone"
+    assert done == Ended(2, "", f"penstock: {words}\n")
 
 
 def test_what_the_upstream_cannot_do_is_told_by_its_name(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:

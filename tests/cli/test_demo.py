@@ -78,4 +78,4 @@ def test_without_the_sdk_its_part_is_left_out() -> None:
 def test_without_the_server_it_says_what_to_install(command: str) -> None:
     done = without("starlette", command)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"pip install 'penstock[server]'" in done.stderr
+    assert b"pip install '.[server]'" in done.stderr

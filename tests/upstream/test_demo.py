@@ -241,6 +241,11 @@ def test_what_may_not_be_called_is_not_and_it_says_so() -> None:
     tools = [TIME, WEATHER]
     allowed = {"type": "allowed_tools", "tools": [{"type": "function", "name": "get_time"}]}
     assert text("call get_rich", tools=tools) == "I cannot call get_rich: the request does not offer it."
+    # What is not there is not called by another name, least of all where a tool runs what it is told.
+    assert (
+        text('call weather with {"city": "Rome"}', tools=tools)
+        == "I cannot call weather: the request does not offer it."
+    )
     assert text("call get_time", tools=tools, tool_choice="none") == "I cannot call get_time: tool_choice is none."
     assert text("call get_weather", tools=tools, tool_choice=allowed) == "I cannot call get_weather: tool_choice does not allow it."  # fmt: skip
     assert calls("call get_weather and get_time", tools=tools, tool_choice=allowed) == [("get_time", {})]

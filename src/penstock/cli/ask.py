@@ -121,7 +121,9 @@ def _network(address: Address, key_env: str | None) -> Provider:
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise
-        raise CommandError("asking over the network needs aiohttp; install penstock[network]") from error
+        raise CommandError(
+            "asking over the network needs aiohttp, of the extra `network`: pip install '.[network]' in a clone"
+        ) from error
     try:
         return NetworkProvider(upstream_by_name(address.api), address.base_url, key=key)
     except ValueError as error:

@@ -23,7 +23,7 @@ examples:
   penstock ask "count to 5 slowly"
   penstock ask --upstream ollama --model qwen3 "Why is the sky blue?"
   penstock ask --upstream http://localhost:8000/v1 --model m --raw Hello
-  penstock ask --api anthropic --model claude-sonnet-4-5 - < question.txt
+  penstock ask --api anthropic --model claude-sonnet-5 - < question.txt
 
 The key for the provider is read from the environment: from the variable that
 --key-env names, or from the provider's usual one (OPENAI_API_KEY ...); to an

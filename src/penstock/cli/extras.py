@@ -25,4 +25,5 @@ def need_server(command: str) -> None:
     """Raise CommandError where what the server needs is not installed."""
     for module in _SERVER:
         if not is_installed(module):
-            raise CommandError(f"penstock {command} needs {module}: pip install 'penstock[server]'")
+            how = "which comes with the extra `server`: pip install '.[server]' in a clone"
+            raise CommandError(f"penstock {command} needs {module}, {how}")

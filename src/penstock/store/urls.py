@@ -39,5 +39,6 @@ def database_at(url: URL) -> Database:
         return PostgreSQL(url)
     except ImportError as error:
         raise StoreUnavailableError(
-            f"PostgreSQL needs more packages: pip install 'penstock[postgres]' brings them ({error})."
+            "PostgreSQL needs more packages, those of the extra `postgres`: pip install '.[postgres]' in a clone "
+            f"({error})."
         ) from error

@@ -106,7 +106,10 @@ class DemoRequest(RequestTranslation):
             wanted = [(function.name, None) for function in self.callable]
         else:
             for match in _NAMED.finditer(prompt):
-                if self._is_name(match[1], is_called=match[0].lower().startswith(("call", "invoke"))):
+                is_called = match[0].lower().startswith(("call", "invoke"))
+                # `call shell with {...}` means a function, whether there is one of this name or not.
+                is_given = is_called and _given_arguments(prompt, match.end())[0] is not None
+                if is_given or self._is_name(match[1], is_called=is_called):
                     wanted += self._list(prompt, match)
         made: list[Call] = []
         refused: list[str] = []

@@ -235,8 +235,8 @@ class Script:
         if talk.strange_thoughts:
             known.append("Reasoning came back that I cannot open.")
         more = (
-            f"There are {len(self._tools.callable)} functions that I may call.",
-            f"The conversation has {len(talk.texts)} messages before this one.",
+            f"Functions that I may call: {len(self._tools.callable)}.",
+            f"Messages before this one: {len(talk.texts)}.",
             "I have looked at it from all sides, and nothing else is to be considered.",
         )
         depth = _EFFORTS.index(effort) if effort in _EFFORTS else 0
