@@ -53,6 +53,8 @@ def serve(arguments: argparse.Namespace) -> int:
     server = Server(app, on_start=begin)
     with listener, line:
         server.run(sockets=[listener])
+    if server.failure is not None:
+        raise CommandError(str(server.failure), FAILED) from server.failure
     return FINE if server.started else FAILED
 
 

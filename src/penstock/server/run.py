@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
 from penstock.server.app import App
+from penstock.store.errors import StoreError
 
 __all__ = ["Server"]
 
@@ -40,9 +42,20 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._on_start = on_start
+        self.failure: StoreError | None = None
+        """Why the application could not begin, and the server ended at once; None where it could."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to take requests."""
+        """Begin to take requests, unless the store cannot be opened."""
+        try:
+            # Ahead of the lifespan, which would tell in tracebacks what is wrong.
+            await self._app.start()
+        except StoreError as error:
+            self.failure = error
+            self.should_exit = True
+            with suppress(StoreError):
+                await self._app.stop()
+            return
         await super().startup(sockets=sockets)
         if self._on_start is not None and not self.should_exit:
             self._on_start()
