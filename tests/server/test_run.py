@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Generator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from penstock.server.run import listening_socket
@@ -35,19 +42,42 @@ SECONDS = 30.0
 """How long anything may take on a machine that is busy."""
 
 
-def refused(directory: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Run `penstock serve`, which does not come to serve; return its exit code and what it said."""
-    ended = subprocess.run(
+@contextlib.contextmanager
+def started(directory: Path, *arguments: str, **environment: str) -> Generator[subprocess.Popen[str]]:
+    """Run `penstock serve`, until the context ends at the latest."""
+    with subprocess.Popen(
         [sys.executable, "-m", "penstock", "serve", "--port", "0", *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
-        check=False,
         cwd=directory,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **environment},
-    )
-    assert ended.stdout == ""
-    return ended.returncode, ended.stderr
+    ) as process:
+        overdue = threading.Timer(SECONDS, process.kill)
+        overdue.start()
+        try:
+            yield process
+        finally:
+            overdue.cancel()
+            process.kill()
+
+
+def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for the process to end; return what it still said on standard output and standard error."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # Not `communicate`, which knows nothing of what waits in the buffers of these.
+    errors, output = process.stderr.read(), process.stdout.read()
+    process.wait(SECONDS)
+    return output, errors
+
+
+def refused(directory: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    """Run `penstock serve`, which does not come to serve; return its exit code and what it said."""
+    with started(directory, *arguments, **environment) as process:
+        output, errors = rest(process)
+    assert output == ""
+    return process.returncode, errors
 
 
 @pytest.mark.parametrize("name", ["nowhere/store.db", "text.db", "folder"])
@@ -58,3 +88,73 @@ def test_a_store_that_cannot_be_opened_is_told_on_one_line(name: str, tmp_path: 
     assert code == 1
     assert said.startswith(f"penstock: The store sqlite:///{name} cannot be opened: ")
     assert said.count("\n") == 1
+
+
+def told(process: subprocess.Popen[str], words: str) -> str:
+    """Return what the process says on standard error, up to the line that has `words`."""
+    assert process.stderr is not None
+    lines: list[str] = []
+    for line in process.stderr:
+        lines.append(line)
+        if words in line:
+            return "".join(lines)
+    pytest.fail(f"never told: {words!r}, but {lines}")
+
+
+def url_of(process: subprocess.Popen[str]) -> str:
+    """Return the URL that the server tells, with all that it tells at the start read."""
+    found = re.search(r"http://\S+", told(process, "my_program.py"))
+    told(process, "\n")
+    assert found is not None
+    return found[0]
+
+
+SLOW = {"model": "demo", "input": "write 500 words slowly", "stream": True}
+
+
+@pytest.mark.parametrize("store", ["none", "sqlite:///responses.db"])
+def test_a_second_interrupt_ends_streams_at_once_and_quietly(store: str, tmp_path: Path) -> None:
+    with started(tmp_path, "--store", store) as process:
+        with httpx2.stream("POST", f"{url_of(process)}/responses", json=SLOW, timeout=SECONDS) as reply:
+            pieces = reply.iter_bytes()
+            next(pieces)
+            process.send_signal(signal.SIGINT)
+            assert told(process, "Waiting") == (
+                "Waiting for 1 stream to end, 30 s at the most; Ctrl-C again ends it at once.\n"
+            )
+            process.send_signal(signal.SIGINT)
+            end = b"".join(pieces)
+        output, errors = rest(process)
+    assert b'"server_shutting_down"' in end
+    assert end.endswith(b"data: [DONE]\n\n")
+    assert errors == ""
+    assert process.returncode == 130
+    (line,) = [json.loads(line) for line in output.splitlines()]
+    assert (line["outcome"], line["code"]) == ("failed", "server_shutting_down")
+
+
+def test_a_client_that_takes_nothing_does_not_keep_a_second_interrupt_waiting(tmp_path: Path) -> None:
+    with started(tmp_path) as process:
+        url = httpx2.URL(url_of(process))
+        body = json.dumps({"model": "demo", "input": "write 20000 words", "stream": True}).encode()
+        with socket.create_connection((url.host, url.port or 0), SECONDS) as client:
+            head = f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+            client.sendall(head.encode() + b"\r\n\r\n" + body)
+            client.recv(1)
+            process.send_signal(signal.SIGINT)
+            told(process, "Waiting")
+            process.send_signal(signal.SIGINT)
+            _, errors = rest(process)
+    assert errors == ""
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_server_with_nothing_under_way_ends_at_a_signal_without_a_word(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    with started(tmp_path) as process:
+        url_of(process)
+        process.send_signal(number)
+        output, errors = rest(process)
+    assert (process.returncode, output, errors) == (code, "", "")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Final
 
-from penstock.cli.errors import FAILED, FINE, CommandError
+from penstock.cli.errors import FAILED, FINE, INTERRUPTED, TERMINATED, CommandError
 from penstock.cli.source import reason
 from penstock.server.app import App
 from penstock.server.config import DEMO, ConfigError, Settings, build_app, load_settings
@@ -50,11 +51,23 @@ def serve(arguments: argparse.Namespace) -> int:
         _tell_what_to_try(url, settings, app)
         line.start()
 
-    server = Server(app, on_start=begin)
+    def wait(streams: int, seconds: float) -> None:
+        erase = _ERASE if line.is_shown else ""
+        what = "1 stream" if streams == 1 else f"{streams:,} streams"
+        print(
+            f"{erase}Waiting for {what} to end, {seconds:g} s at the most; Ctrl-C again ends "
+            f"{'it' if streams == 1 else 'them'} at once.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    server = Server(app, on_start=begin, on_wait=wait)
     with listener, line:
         server.run(sockets=[listener])
     if server.failure is not None:
         raise CommandError(str(server.failure), FAILED) from server.failure
+    if server.signal is not None:
+        return INTERRUPTED if server.signal == signal.SIGINT else TERMINATED
     return FINE if server.started else FAILED
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 
@@ -16,6 +19,8 @@ __all__ = ["Server"]
 
 FORCE_SECONDS = 0.2
 """How often a server that is ending looks whether it has been told to hurry."""
+CUT_OFF_SECONDS = 2.0
+"""How long a server that was told to hurry waits for its connections and its store to close, each."""
 BACKLOG = 4096
 """Connections that may wait to be accepted: a thousand clients connect at once when a server comes back."""
 
@@ -23,8 +28,17 @@ BACKLOG = 4096
 class Server(uvicorn.Server):
     """Serves an application on a socket that is listening already. Use `run` or `serve` of uvicorn's."""
 
-    def __init__(self, app: App, *, on_start: Callable[[], None] | None = None) -> None:
-        """Serve `app`; `on_start` is called when requests are taken."""
+    def __init__(
+        self,
+        app: App,
+        *,
+        on_start: Callable[[], None] | None = None,
+        on_wait: Callable[[int, float], None] | None = None,
+    ) -> None:
+        """Serve `app`; `on_start` is called when requests are taken.
+
+        `on_wait` is called where the end waits for streams: with how many, and for how many seconds at the most.
+        """
         limits = app.service.limits
         super().__init__(
             uvicorn.Config(
@@ -42,6 +56,9 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._on_start = on_start
+        self._on_wait = on_wait
+        self.signal: int | None = None
+        """The signal that first told the server to end; None where none did."""
         self.failure: StoreError | None = None
         """Why the application could not begin, and the server ended at once; None where it could."""
 
@@ -60,15 +77,49 @@ class Server(uvicorn.Server):
         if self._on_start is not None and not self.should_exit:
             self._on_start()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as a signal handler is called
+        """End at a signal; a second one, if it is SIGINT, hurries.
+
+        Unlike uvicorn's, it does not raise them again in the end, which asyncio would tell of in tracebacks.
+        """
+        if self.signal is not None and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+        self.signal = self.signal or sig
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections; let streams end, or end them; then close what is left."""
         for server in self.servers:
             server.close()
-        stopping = asyncio.create_task(self._app.service.stop())
-        while not stopping.done() and not self.force_exit:
-            await asyncio.wait({stopping}, timeout=FORCE_SECONDS)
-        stopping.cancel()
-        await super().shutdown(sockets=sockets)
+        service = self._app.service
+        if service.under_way and self._on_wait is not None:
+            self._on_wait(service.under_way, service.limits.shutdown_seconds)
+        await self._unless_hurried(service.stop())
+        await self._unless_hurried(super().shutdown(sockets=sockets))
+        if self.force_exit:
+            await self._hurry()
+
+    async def _unless_hurried(self, ending: Coroutine[None, None, None]) -> None:
+        """Carry out `ending`, but give it up when the server is told to hurry."""
+        task = asyncio.create_task(ending)
+        while not task.done() and not self.force_exit:
+            await asyncio.wait({task}, timeout=FORCE_SECONDS)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _hurry(self) -> None:
+        """End what is under way, close all connections and the store, and wait for nothing long."""
+        self._app.service.hurry()
+        await self._app.service.stop()
+        # Who is cut off now is known; uvicorn would tell of each in a traceback.
+        logging.getLogger("uvicorn.error").disabled = True
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=CUT_OFF_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.lifespan.shutdown(), CUT_OFF_SECONDS)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -89,6 +89,7 @@ class Service:
         self._streams: Counter[str] = Counter()
         self._websockets: Counter[str] = Counter()
         self._is_stopping = False
+        self._is_hurried = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.requests = 0
@@ -240,10 +241,15 @@ class Service:
     async def stop(self) -> None:
         """Begin nothing new; let what is under way end by itself as long as the limits allow, then end it as failed."""
         self._is_stopping = True
-        await self._idle_within(self.limits.shutdown_seconds)
+        if not self._is_hurried:
+            await self._idle_within(self.limits.shutdown_seconds)
         for turn in list(self._under_way):
             turn.stop(SHUTTING_DOWN)
-        await self._idle_within(GRACE_SECONDS)
+        await self._idle_within(HURRIED_SECONDS if self._is_hurried else GRACE_SECONDS)
+
+    def hurry(self) -> None:
+        """Let `stop`, when it is called next, end what is under way at once."""
+        self._is_hurried = True
 
     async def _idle_within(self, seconds: float) -> None:
         """Return when nothing is under way, or after so many seconds."""
@@ -265,6 +271,8 @@ class Service:
 
 GRACE_SECONDS = 5.0
 """How long ended streams have for telling their clients and the store so."""
+HURRIED_SECONDS = 1.0
+"""How long they have where the operator does not want to wait: both take milliseconds, unless somebody hangs."""
 
 
 def answered(model: Model, sent: CreateResponse) -> Answer:
