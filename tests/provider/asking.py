@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,6 +56,11 @@ def failure(outputs: Sequence[Output]) -> ErrorPayload:
     last = outputs[-1]
     assert isinstance(last, Failure)
     return last.error
+
+
+def placed(message: str) -> str:
+    """The message with PORT for the port of a server on loopback, which is another one each time."""
+    return re.sub(r"(127\.0\.0\.1|localhost):\d+", r"\1:PORT", message)
 
 
 async def reset(asked: Asked) -> None:

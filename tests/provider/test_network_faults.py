@@ -24,6 +24,7 @@ from tests.provider.asking import (
     frame,
     hang,
     heard,
+    placed,
     provider,
     reset,
     too_many,
@@ -36,10 +37,11 @@ from tests.provider.loopback import STREAM, Asked, Handler, chunk, head, loopbac
 def test_a_refused_connection_is_tried_again_and_then_a_failure() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        port = unused.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/v1?key=secret-in-the-query"
         error = failure(run(heard(provider(url, retries=Retries(times=1, first=0.0)))))
     assert (error.type, error.code) == ("server_error", "upstream_unreachable")
-    assert error.message == "127.0.0.1 could not be reached: ECONNREFUSED"
+    assert error.message == f"127.0.0.1:{port} could not be reached: connection refused"
 
 
 def test_a_connection_that_does_not_come_about_in_time_is_a_failure() -> None:
@@ -61,7 +63,7 @@ def test_a_connection_that_does_not_come_about_in_time_is_a_failure() -> None:
 
     error = failure(run(work()))
     assert error.code == "upstream_timeout"
-    assert error.message == "127.0.0.1 could not be reached within 0.1 seconds"
+    assert placed(error.message) == "127.0.0.1:PORT could not be reached within 0.1 seconds"
 
 
 def test_a_reset_before_the_answer_is_tried_again() -> None:
@@ -74,7 +76,7 @@ def test_a_reset_before_the_answer_is_a_failure_when_it_stays_so() -> None:
     said, asked = run(ask(reset, retries=AT_ONCE))
     error = failure(said)
     assert (error.type, error.code) == ("server_error", "upstream_disconnected")
-    assert error.message.startswith("127.0.0.1 closed the connection before it answered")
+    assert placed(error.message).startswith("127.0.0.1:PORT closed the connection before it answered")
     assert len(asked) == 3
 
 
@@ -96,7 +98,7 @@ def test_what_is_no_http_is_a_failure() -> None:
         asked.writer.close()
 
     error = failure(run(ask(handler))[0])
-    assert (error.code, error.message) == ("upstream_invalid_http", "what 127.0.0.1 answered is not HTTP")
+    assert (error.code, placed(error.message)) == ("upstream_invalid_http", "what 127.0.0.1:PORT answered is not HTTP")
 
 
 @pytest.mark.parametrize("sent", [b"", STREAM])
@@ -107,7 +109,7 @@ def test_a_hang_before_the_first_byte_ends_in_time_and_is_not_tried_again(sent: 
 
     said, asked = run(ask(handler, timeouts=Timeouts(first_byte=0.1), retries=AT_ONCE))
     error = failure(said)
-    assert (error.code, error.message) == ("upstream_timeout", "127.0.0.1 sent nothing within 0.1 seconds")
+    assert (error.code, placed(error.message)) == ("upstream_timeout", "127.0.0.1:PORT sent nothing within 0.1 seconds")
     assert len(asked) == 1
 
 
@@ -124,7 +126,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
             said, asked = await ask(handler, retries=AT_ONCE)
             error = failure(said)
             assert error.code == "upstream_redirect"
-            assert error.message.startswith(f"127.0.0.1 answered {status} ")
+            assert placed(error.message).startswith(f"127.0.0.1:PORT answered {status} ")
             assert error.message.endswith(f"the base URL should perhaps lead to {elsewhere.url}")
             assert len(asked) == 1
             assert elsewhere.asked == []
@@ -135,14 +137,14 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 @pytest.mark.parametrize("location", ["", "http://[", "/v1/chat/completions"])
 def test_a_redirect_that_leads_nowhere_is_told(location: str) -> None:
     said, _ = run(ask(whole(status="302 Found", headers={"Location": location} if location else {})))
-    assert failure(said).message == "127.0.0.1 answered 302 Found, and redirects are not followed"
+    assert placed(failure(said).message) == "127.0.0.1:PORT answered 302 Found, and redirects are not followed"
 
 
 def test_another_type_of_content_is_a_failure() -> None:
     page = "<html><head><title>Welcome</title></head></html>"
     error = failure(run(ask(whole(page, headers={"Content-Type": "text/html; charset=utf-8"})))[0])
     assert error.code == "upstream_invalid_stream"
-    assert error.message == f"127.0.0.1 answered with text/html, which is no event stream: {page!r}"
+    assert placed(error.message) == f"127.0.0.1:PORT answered with text/html, which is no event stream: {page!r}"
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/octet-stream", "application/problem+json"])
@@ -163,7 +165,7 @@ def test_tls_that_cannot_be_trusted_is_a_failure(tmp_path: Path) -> None:
 
     error = failure(run(work()))
     assert error.code == "upstream_tls"
-    assert error.message.startswith("the identity of localhost could not be verified: self")
+    assert placed(error.message).startswith("the identity of localhost:PORT could not be verified: self")
 
 
 def test_tls_with_a_certificate_of_ones_own_is_trusted(tmp_path: Path) -> None:
@@ -218,7 +220,9 @@ def test_a_reset_in_mid_stream_is_a_failure_and_never_tried_again() -> None:
             said.set()
             error = failure(await anext(batches))
             assert (error.type, error.code) == ("server_error", "upstream_disconnected")
-            assert error.message.startswith("127.0.0.1 closed the connection before the reply was finished")
+            assert placed(error.message).startswith(
+                "127.0.0.1:PORT closed the connection before the reply was finished"
+            )
             with pytest.raises(StopAsyncIteration):
                 await anext(batches)
             assert len(server.asked) == 1
@@ -272,7 +276,7 @@ def test_a_hang_in_mid_stream_ends_in_time() -> None:
     assert said[0] == Text("Hel")
     error = failure(said)
     assert error.code == "upstream_timeout"
-    assert error.message == "127.0.0.1 fell silent for more than 0.1 seconds"
+    assert placed(error.message) == "127.0.0.1:PORT fell silent for more than 0.1 seconds"
     assert len(asked) == 1
 
 
@@ -454,7 +458,11 @@ ERRORS: dict[str, tuple[str, object, tuple[str, str | None, str]]] = {
         [{"error": {"code": 429, "message": "Quota", "status": "RESOURCE_EXHAUSTED"}}],
         ("too_many_requests", "429", "Quota"),
     ),
-    "FastAPI": ("404 Not Found", {"detail": "Not Found"}, ("not_found", None, "Not Found")),
+    "FastAPI": (
+        "405 Method Not Allowed",
+        {"detail": "Method Not Allowed"},
+        ("invalid_request", None, "Method Not Allowed"),
+    ),
     "FastAPI's validation": (
         "422 Unprocessable Entity",
         {"detail": [{"loc": ["body", "messages", 0], "msg": "Field required", "type": "missing"}, "and more"]},
@@ -475,6 +483,34 @@ def test_an_error_is_told_in_the_providers_words(whose: str) -> None:
     handler = whole(json.dumps(body), status, {"Content-Type": "application/json"})
     error = failure(run(ask(handler))[0])
     assert (error.type, error.code, error.message) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"detail": "Not Found"}', "Not Found"),
+        (b"404 page not found", "404 page not found"),
+        (b"Not Found\n", "Not Found"),
+        (b"", "the upstream answered 404 Not Found, without a word"),
+        (b"<html><title>404</title></html>", "the upstream answered 404 Not Found: '404'"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("base", "path", "hint"),
+    [
+        ("", "/chat/completions", "; the base URL should perhaps end in /v1"),
+        ("/v1", "/v1/chat/completions", ""),
+        ("/api?key=hidden-in-the-query", "/api/chat/completions", "; the base URL should perhaps end in /v1"),
+    ],
+)
+def test_a_path_that_is_not_there_is_named(body: bytes, words: str, base: str, path: str, hint: str) -> None:
+    async def work() -> list[Output]:
+        async with loopback(whole(body, "404 Not Found")) as server:
+            return await heard(provider(server.url.removesuffix("/v1") + base))
+
+    error = failure(run(work()))
+    assert error.type == "not_found"
+    assert placed(error.message) == f"127.0.0.1:PORT has nothing at {path}: {words}{hint}"
 
 
 def test_a_huge_error_is_not_read_to_its_end() -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import aiohttp
 from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
 from penstock.provider.error_body import error_in_body, reason_of
@@ -41,6 +44,14 @@ _READABLE: Final = frozenset(
     }
 )
 """Types of content that may hold an answer. Servers mislabel their streams; none calls one HTML or an image."""
+
+_NOT_FOUND: Final = 404
+_BARE: Final = re.compile(
+    r"\W*(404\W*)?((page )?not found)?\W*|the upstream answered 404 .*", re.IGNORECASE | re.DOTALL
+)
+"""What a server says of a path it does not know, as against one of a model it does not have."""
+_VERSION: Final = re.compile(r"/v\d")
+"""The part of a path that most providers' addresses have."""
 
 _BROKEN: Final = (aiohttp.ClientError, OSError, RuntimeError)
 """What the HTTP library raises where a connection breaks; RuntimeError where it was closed under our feet."""
@@ -97,7 +108,7 @@ class Exchange:
         self._url = url
         self._proxy = proxy
         self._timeouts = timeouts
-        self._where = url.host or "the upstream"
+        self._where = _place(url)
         self._response: aiohttp.ClientResponse | None = None
         self._deadline: float | None = None
         self._fault: Fault | None = None
@@ -233,6 +244,8 @@ class Exchange:
             raise Fault(self._redirected(response), status=status)
         if status >= 400:
             error = error_in_body(status, await self.read_all(MAX_ERROR_BYTES, ERROR_SECONDS))
+            if status == _NOT_FOUND and _BARE.fullmatch(error.message):
+                error = replace(error, message=self._nothing_here(error.message))
             is_passing = is_worth_another_try(status, response.headers, error)
             raise Fault(
                 error, is_passing=is_passing, wait=told_wait(response.headers, error, time.time()), status=status
@@ -242,6 +255,12 @@ class Exchange:
             body = await self.read_all(MAX_ERROR_BYTES, ERROR_SECONDS)
             message = f"{self._where} answered with {kind}, which is no event stream: {quoted(body)}"
             raise Fault(own_error("upstream_invalid_stream", message), status=status)
+
+    def _nothing_here(self, words: str) -> str:
+        """Return what to say of a path that the server does not know, and of which it says only `words`."""
+        path = self._url.raw_path
+        hint = "" if _VERSION.search(path) else "; the base URL should perhaps end in /v1"
+        return f"{self._where} has nothing at {path}: {words}{hint}"
 
     def _redirected(self, response: aiohttp.ClientResponse) -> ErrorPayload:
         message = f"{self._where} answered {reason_of(response.status)}, and redirects are not followed"
@@ -273,8 +292,9 @@ class Exchange:
                 message = f"the identity of {where} could not be verified: {_tls_words(error)}"
                 return Fault(own_error("upstream_tls", message))
             case aiohttp.ClientProxyConnectionError():
+                proxy = "the proxy" if self._proxy is None else f"the proxy {_place(self._proxy)}"
                 return Fault(
-                    own_error("upstream_unreachable", f"the proxy could not be reached{system}"), is_passing=True
+                    own_error("upstream_unreachable", f"{proxy} could not be reached{system}"), is_passing=True
                 )
             case aiohttp.ClientConnectorError():
                 return Fault(
@@ -290,12 +310,18 @@ class Exchange:
                 return Fault(own_error("upstream_disconnected", message), is_passing=True)
 
 
+def _place(url: URL) -> str:
+    """Return the host and the port of an address, and nothing else of it."""
+    return f"{url.host_subcomponent}:{url.port}" if url.host else "the upstream"
+
+
 def _system_words(error: BaseException) -> str:
     """Return what the operating system says, with a colon before it; empty where it says nothing."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None or number not in errno.errorcode:
         return ""
-    return f": {errno.errorcode[number]}"
+    words = os.strerror(number)
+    return f": {words[:1].lower()}{words[1:]}"
 
 
 def _tls_words(error: Exception) -> str:
