@@ -9,7 +9,15 @@ import pytest
 
 from penstock.provider.demo import DemoProvider
 from penstock.provider.network import NetworkProvider
-from penstock.server.config import ConfigError, ModelTable, ServerTable, Settings, build_app, load_settings
+from penstock.server.config import (
+    ConfigError,
+    ModelTable,
+    ServerTable,
+    Settings,
+    build_app,
+    load_settings,
+    missing_keys,
+)
 from penstock.server.limits import Limits
 
 KEY = "a" * 20
@@ -250,3 +258,30 @@ def test_settings_that_make_no_server_are_refused(settings: Settings, words: str
     with pytest.raises(ConfigError) as error:
         build_app(settings, {"SHORT": "short"})
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "environment", "expected"),
+    [
+        (ModelTable(api="anthropic"), {}, ["no key for https://api.anthropic.com: ANTHROPIC_API_KEY is not set"]),
+        (ModelTable(api="anthropic"), {"ANTHROPIC_API_KEY": "k"}, []),
+        (ModelTable(api="anthropic", upstream="http://127.0.0.1:1"), {}, []),
+        (ModelTable(api="anthropic", headers={"x-api-key": "k"}), {}, []),
+        (ModelTable(api="anthropic", key_env="OURS"), {"OURS": "k"}, []),
+        (ModelTable(upstream="groq"), {}, ["no key for https://api.groq.com/openai/v1: GROQ_API_KEY is not set"]),
+        (
+            ModelTable(upstream="groq"),
+            {"GROQ_API_KEY": ""},
+            ["no key for https://api.groq.com/openai/v1: GROQ_API_KEY is not set"],
+        ),
+        (ModelTable(upstream="ollama"), {}, []),
+        (ModelTable(api="demo"), {}, []),
+        (ModelTable(), {}, []),
+    ],
+)
+def test_a_key_that_a_well_known_provider_needs_is_missed(
+    table: ModelTable, environment: dict[str, str], expected: list[str]
+) -> None:
+    settings = Settings(models={"a": table, "b": table})
+    assert missing_keys(settings, environment) == expected
+    build_app(settings, environment)

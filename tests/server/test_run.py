@@ -158,3 +158,10 @@ def test_a_server_with_nothing_under_way_ends_at_a_signal_without_a_word(
         process.send_signal(number)
         output, errors = rest(process)
     assert (process.returncode, output, errors) == (code, "", "")
+
+
+def test_a_key_that_is_missing_is_told_of_at_the_start(tmp_path: Path) -> None:
+    with started(tmp_path, "--api", "anthropic", "--store", "none", ANTHROPIC_API_KEY="") as process:
+        assert told(process, "Serving").splitlines()[0] == (
+            "penstock: warning: no key for https://api.anthropic.com: ANTHROPIC_API_KEY is not set"
+        )

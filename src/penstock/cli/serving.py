@@ -15,7 +15,7 @@ from typing import Final
 from penstock.cli.errors import FAILED, FINE, INTERRUPTED, TERMINATED, CommandError
 from penstock.cli.source import reason
 from penstock.server.app import App
-from penstock.server.config import DEMO, ConfigError, Settings, build_app, load_settings
+from penstock.server.config import DEMO, ConfigError, Settings, build_app, load_settings, missing_keys
 from penstock.server.run import Server, listening_socket
 
 __all__ = ["serve"]
@@ -44,6 +44,9 @@ def serve(arguments: argparse.Namespace) -> int:
         raise CommandError(f"cannot listen on {host}:{port}: {reason(error)}", FAILED) from error
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}/v1"
+    for missing in missing_keys(settings):
+        # The server is of use all the same: other models may have theirs, and a gateway may ask for none.
+        print(f"penstock: warning: {missing}", file=sys.stderr, flush=True)
     line = _LiveLine(app)
     _log_to_output(line, quiet=arguments.quiet)
 

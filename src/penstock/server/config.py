@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from penstock.provider.addresses import ADDRESSES, DEFAULT_PROVIDERS
+from penstock.provider.addresses import ADDRESSES, DEFAULT_PROVIDERS, Address
 from penstock.provider.base import Provider
 from penstock.provider.demo import DemoProvider
 from penstock.provider.network import NetworkProvider, Retries, Timeouts
@@ -28,7 +28,7 @@ from penstock.store.errors import StoreError
 from penstock.upstream.registry import UPSTREAM_NAMES, upstream_by_name
 from penstock.wire.wording import is_object
 
-__all__ = ["DEMO", "ConfigError", "ModelTable", "ServerTable", "Settings", "build_app", "load_settings"]
+__all__ = ["DEMO", "ConfigError", "ModelTable", "ServerTable", "Settings", "build_app", "load_settings", "missing_keys"]
 
 DEMO: Final = "demo"
 """The API that needs no provider."""
@@ -254,16 +254,37 @@ def _models(tables: Mapping[str, ModelTable], environment: Mapping[str, str]) ->
     return Models(models, default)
 
 
+def missing_keys(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a line about each well-known provider whose key is nowhere: it will most likely refuse to answer."""
+    lines: dict[str, None] = {}
+    for table in settings.models.values():
+        address = _address(table)
+        # Who sends headers may have the key in one of them.
+        if address is None or not address.keys or table.key_env is not None or table.headers:
+            continue
+        if not any(environment.get(variable) for variable in address.keys):
+            lines[f"no key for {address.base_url}: {' or '.join(address.keys)} is not set"] = None
+    return list(lines)
+
+
+def _address(table: ModelTable) -> Address | None:
+    """Return where the provider of a model is, where it is a well-known one."""
+    if table.api == DEMO:
+        return None
+    if table.upstream is not None:
+        return ADDRESSES.get(table.upstream)
+    provider = DEFAULT_PROVIDERS.get(table.api or "")
+    return None if provider is None else ADDRESSES[provider]
+
+
 def _provider(name: str, table: ModelTable, environment: Mapping[str, str]) -> Provider:
-    address = ADDRESSES.get(table.upstream or "")
+    address = _address(table)
     api = table.api or (address.api if address is not None else DEMO if table.upstream is None else "chat-completions")
     if api == DEMO:
         return DemoProvider()
     if api not in UPSTREAM_NAMES:
         known = ", ".join((*UPSTREAM_NAMES, DEMO))
         raise ConfigError(f"models.{name}.api: expected one of {known}, got {table.api!r}")
-    if address is None and table.upstream is None:
-        address = ADDRESSES[DEFAULT_PROVIDERS[api]]
     variables = (table.key_env,) if table.key_env is not None else address.keys if address is not None else ()
     key = next((environment[variable] for variable in variables if environment.get(variable)), None)
     if table.key_env is not None and key is None:
