@@ -18,6 +18,7 @@ from penstock.server.config import (
     load_settings,
     missing_keys,
 )
+from penstock.server.errors import Refused
 from penstock.server.limits import Limits
 
 KEY = "a" * 20
@@ -224,6 +225,50 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"bytes\.toml"):
         load_settings(path, {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags", "words"),
+    [
+        ({}, {"port": 99999}, "--port: Expected `int` <= 65535, got 99999"),
+        ({"PENSTOCK_PORT": "1"}, {"port": -1}, "--port: Expected `int` >= 0, got -1"),
+        ({"PENSTOCK_PORT": "x"}, {"port": None}, "PENSTOCK_PORT: Expected `int`, got 'x'"),
+        ({"PENSTOCK_TTL_DAYS": "-1"}, {}, "PENSTOCK_TTL_DAYS: Expected `float` >= 0.0, got '-1'"),
+        ({"PENSTOCK_DIALECT": "latin"}, {}, "PENSTOCK_DIALECT: Invalid enum value 'latin'"),
+        ({}, {"upstream": "olama"}, "--upstream: no provider 'olama' is known; expected one of anthropic, cerebras, "),
+        ({"PENSTOCK_UPSTREAM": "olama"}, {}, "PENSTOCK_UPSTREAM: no provider 'olama' is known"),
+        ({}, {"upstream": "localhost:8000/v1"}, "--upstream: expected a base URL with http or https and a host"),
+        ({"PENSTOCK_UPSTREAM": "sk-1@ftp://a"}, {}, "PENSTOCK_UPSTREAM: expected a base URL"),
+    ],
+)
+def test_what_is_wrong_is_called_as_it_was_given(
+    environment: dict[str, str], flags: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, "[server]\nport = 1\n")
+    with pytest.raises(ConfigError) as error:
+        load_settings(path, environment, flags)
+    assert str(error.value).startswith(words)
+    assert "sk-1" not in str(error.value)
+
+
+def test_a_provider_that_nobody_knows_is_named_with_the_place_in_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, '[models.a]\nupstream = "olama"\n')
+    with pytest.raises(ConfigError) as error:
+        load_settings(path, {})
+    assert str(error.value).startswith(f"{path}: models.a.upstream: no provider 'olama' is known")
+
+
+def test_who_names_no_model_is_told_which_there_are() -> None:
+    table = ModelTable(upstream="http://127.0.0.1:1")
+    default = ModelTable(upstream="http://127.0.0.1:1", default=True)
+    for models, expected in [
+        ({"*": default}, "the name of one that the provider has"),
+        ({"a": table, "b": table}, "'a' or 'b'"),
+        ({"a": table, "b": table, "*": default}, "'a', 'b' or the name of one that the provider has"),
+    ]:
+        with pytest.raises(Refused) as error:
+            build_app(Settings(models=models), {}).service.models.find(None)
+        assert error.value.payload.message == f"model: is required, and absent; expected {expected}"
 
 
 def test_flags_that_do_not_exist_are_named() -> None:

@@ -165,3 +165,20 @@ def test_a_key_that_is_missing_is_told_of_at_the_start(tmp_path: Path) -> None:
         assert told(process, "Serving").splitlines()[0] == (
             "penstock: warning: no key for https://api.anthropic.com: ANTHROPIC_API_KEY is not set"
         )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        (["--upstream", "olama"], {}, "--upstream: no provider 'olama' is known; expected one of anthropic"),
+        (["--port", "99999"], {}, "--port: Expected `int` <= 65535, got 99999"),
+        (["--port", "0"], {"PENSTOCK_TTL_DAYS": "x"}, "PENSTOCK_TTL_DAYS: Expected `float`, got 'x'"),
+    ],
+)
+def test_what_is_wrong_on_the_command_line_is_called_so(
+    arguments: list[str], environment: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    code, said = refused(tmp_path, *arguments, **environment)
+    assert code == 2
+    assert said.startswith(f"penstock: {words}")
+    assert said.count("\n") == 1

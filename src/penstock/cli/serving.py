@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from penstock.cli.describe import count
 from penstock.cli.errors import FAILED, FINE, INTERRUPTED, TERMINATED, CommandError
 from penstock.cli.source import reason
 from penstock.server.app import App
@@ -56,9 +57,8 @@ def serve(arguments: argparse.Namespace) -> int:
 
     def wait(streams: int, seconds: float) -> None:
         erase = _ERASE if line.is_shown else ""
-        what = "1 stream" if streams == 1 else f"{streams:,} streams"
         print(
-            f"{erase}Waiting for {what} to end, {seconds:g} s at the most; Ctrl-C again ends "
+            f"{erase}Waiting for {count(streams, 'stream')} to end, {seconds:g} s at the most; Ctrl-C again ends "
             f"{'it' if streams == 1 else 'them'} at once.",
             file=sys.stderr,
             flush=True,
@@ -134,7 +134,6 @@ class _LiveLine:
             events, now = self._service.events, time.monotonic()
             rate = (events - before) / (now - at)
             before, at = events, now
-            text = (
-                f"{self._service.requests:,} requests, {self._service.under_way:,} streams, {rate:,.0f} events a second"
-            )
+            requests, streams = self._service.requests, self._service.under_way
+            text = f"{count(requests, 'request')}, {count(streams, 'stream')}, {rate:,.0f} events a second"
             print(f"{_ERASE}{text}", end="", file=sys.stderr, flush=True)

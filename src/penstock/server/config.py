@@ -7,6 +7,7 @@ model, `[models.NAME]`. Words in it are joined by hyphens.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -131,8 +132,10 @@ def load_settings(
     server = dict(_table(tables, "server", path))
     models = {name: dict(_table(tables["models"], name, path)) for name in _table(tables, "models", path)}
     one: dict[str, object] = {}
+    places: dict[str, str] = {}
     for source, words in (("environment", _of_environment(environment)), ("flags", flags or {})):
         given = {name: value for name, value in words.items() if value is not None}
+        places |= {name: _place(source, name) for name in given}
         one |= {name.replace("_", "-"): given.pop(name) for name in list(given) if name in _OF_A_MODEL}
         for name, value in given.items():
             if name not in _OF_SERVER:
@@ -146,11 +149,46 @@ def load_settings(
         models = {name: {**one, "default": True}}
     rest = {name: value for name, value in tables.items() if name not in ("server", "models", "lint")}
     try:
-        return msgspec.convert({"server": server, "models": models, **rest}, Settings, strict=False)
+        settings = msgspec.convert({"server": server, "models": models, **rest}, Settings, strict=False)
     except msgspec.ValidationError as error:
+        problem, _, setting = str(error).partition(" - at `$.server.")
+        name = setting.rstrip("`").replace("-", "_")
+        if name in places:
+            problem = problem.partition(", got ")[0]
+            got = f", got {server[name.replace('_', '-')]!r}" if problem.startswith("Expected") else ""
+            raise ConfigError(f"{places[name]}: {problem}{got}") from None
         raise ConfigError(f"{path or 'settings'}: {error}".replace("$.", "")) from None
+    for name, table in settings.models.items():
+        place = places.get("upstream", f"{path}: models.{name}.upstream")
+        _check_upstream(place, table.upstream)
+    return settings
 
 
+def _place(source: str, name: str) -> str:
+    """Return what a setting is called where it was given: a variable or a flag."""
+    return f"{_PREFIX}{name.upper()}" if source == "environment" else f"--{name.replace('_', '-')}"
+
+
+def _check_upstream(place: str, upstream: str | None) -> None:
+    """Raise ConfigError where `upstream` is neither a well-known name nor looks like an address."""
+    if upstream is None or upstream in ADDRESSES:
+        return
+    known = ", ".join(ADDRESSES)
+    if _WORD(upstream):
+        raise ConfigError(
+            f"{place}: no provider {upstream!r} is known; expected one of {known}, or the base URL of another, "
+            "such as http://localhost:8000/v1"
+        )
+    if not upstream.startswith(("http://", "https://")):
+        # What it is may hold a key, and is not repeated.
+        raise ConfigError(
+            f"{place}: expected a base URL with http or https and a host, such as http://localhost:8000/v1, "
+            f"or one of {known}"
+        )
+
+
+_WORD: Final = re.compile(r"[A-Za-z][\w-]*").fullmatch
+"""A name, as against an address."""
 _OF_A_MODEL: Final = ("upstream", "api", "model", "key_env")
 _OF_SERVER: Final = tuple(field for field in ServerTable.__struct_fields__ if field not in ("limits", "origins"))
 

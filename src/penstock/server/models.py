@@ -49,7 +49,7 @@ class Models:
             model = self._models.get(name, self._default)
             if model is None:
                 raise Refused.because(
-                    f"model: there is no model {name!r} here; there are {self._names()}",
+                    f"model: there is no model {name!r} here; expected {self._expected()}",
                     code="model_not_found",
                     error_type="not_found",
                     param="model",
@@ -63,7 +63,7 @@ class Models:
             ((only, model),) = self._models.items()
             return only, model if model.upstream_name else replace(model, upstream_name=only)
         raise Refused.because(
-            f"model: is required, and absent; there are {self._names()}",
+            f"model: is required, and absent; expected {self._expected()}",
             code="missing_required_parameter",
             param="model",
         )
@@ -88,5 +88,9 @@ class Models:
         models = [*self._models.values(), *([self._default] if self._default is not None else [])]
         return list({id(model.provider): model.provider for model in models}.values())
 
-    def _names(self) -> str:
-        return ", ".join(repr(name) for name in self._models) or "those of the provider"
+    def _expected(self) -> str:
+        """Return which names can be asked for, in words."""
+        names = [repr(name) for name in self._models]
+        if self._default is not None:
+            names.append("the name of one that the provider has")
+        return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
