@@ -1,7 +1,7 @@
 """The parts of a response while they grow: what the reader and the writer collect, in one place for both.
 
-A draft takes what events bring and gives, at any moment, the object it has become. Text is collected piece by piece, at
-the same cost a delta however long it is, and joined where it is asked for. Nothing that came is lost, whatever
+A draft takes what events bring and gives, at any moment, the object it has become. Text is collected in a `StringIO`,
+whose cost a delta and whose size a character stay the same however long the text. Nothing that came is lost, whatever
 the producer did: closing events count unless they tell less than was streamed, what stood under an index before it was
 used again stays, and content that came to an item without a place for it is kept in a field of its name.
 """
@@ -9,6 +9,7 @@ used again stays, and content that came to an item without a place for it is kep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import StringIO
 from itertools import zip_longest
 from typing import Any, TypeVar, cast
 
@@ -118,9 +119,9 @@ class TextBuffer:
     `str` gives the pieces, `whole` the text they and the closing events make.
     """
 
-    __slots__ = ("_early", "_joined", "_pieces", "_settled", "_text", "append")
+    __slots__ = ("_buffer", "_early", "_length", "_settled", "_text", "append")
 
-    append: Callable[[str], object]
+    append: Callable[[str], int]
     """Take one more piece."""
 
     def __init__(self) -> None:
@@ -132,27 +133,25 @@ class TextBuffer:
 
     def _begin(self) -> None:
         """Collect the pieces from now on."""
-        self._pieces: list[str] = []
-        self._joined = self._text = ""
-        self.append = self._pieces.append
+        self._buffer = StringIO()
+        self._text = ""
+        self._length = 0
+        self.append = self._buffer.write
 
     def __str__(self) -> str:
-        """Return all pieces, joined; they are kept as one from then on, which takes far less memory."""
+        """Return all pieces, joined."""
         late = self._late
         return self._early + late if late else self._early
 
     def __bool__(self) -> bool:
-        return bool(self._early) or any(self._pieces)
+        return bool(self._early) or self._buffer.tell() > 0
 
     @property
     def _late(self) -> str:
         """The pieces since the last closing event, joined."""
-        pieces = self._pieces
-        if len(pieces) > 1 or (pieces and pieces[0] is not self._joined):
-            # As they came, since a half of a surrogate pair may find its other half in the next piece.
-            self._joined = "".join(pieces)
-            pieces[:] = [self._joined]
-            self._text = whole_text(self._joined)
+        length = self._buffer.tell()
+        if length != self._length:
+            self._text, self._length = whole_text(self._buffer.getvalue()), length
         return self._text
 
     @property

@@ -74,7 +74,7 @@ class ResponseReader:
         self._hot_output_index = 0
         self._hot_part_index_of: Callable[[Any], int] = attrgetter("output_index")
         self._hot_part_index = 0
-        self._hot_append: Callable[[str], object] = str.__len__
+        self._hot_append: Callable[[str], int] = str.__len__
         self._begun = False
 
     def feed(self, event: e.ResponseStreamEvent) -> None:
