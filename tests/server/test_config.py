@@ -263,8 +263,8 @@ def test_who_names_no_model_is_told_which_there_are() -> None:
     default = ModelTable(upstream="http://127.0.0.1:1", default=True)
     for models, expected in [
         ({"*": default}, "the name of one that the provider has"),
-        ({"a": table, "b": table}, "'a' or 'b'"),
-        ({"a": table, "b": table, "*": default}, "'a', 'b' or the name of one that the provider has"),
+        ({"a": table, "b": table}, "one of 'a', 'b'"),
+        ({"a": table, "b": table, "*": default}, "one of 'a', 'b', or the name of another that the provider has"),
     ]:
         with pytest.raises(Refused) as error:
             build_app(Settings(models=models), {}).service.models.find(None)

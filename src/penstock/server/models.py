@@ -90,7 +90,12 @@ class Models:
 
     def _expected(self) -> str:
         """Return which names can be asked for, in words."""
-        names = [repr(name) for name in self._models]
-        if self._default is not None:
-            names.append("the name of one that the provider has")
-        return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+        names = ", ".join(repr(name) for name in self._models)
+        named = f"one of {names}" if len(self._models) > 1 else names
+        if self._default is None:
+            return named or "none, since there are none here"
+        return (
+            f"{named}, or the name of another that the provider has"
+            if named
+            else "the name of one that the provider has"
+        )
