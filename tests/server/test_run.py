@@ -137,7 +137,11 @@ def test_a_client_that_takes_nothing_does_not_keep_a_second_interrupt_waiting(tm
     with started(tmp_path) as process:
         url = httpx2.URL(url_of(process))
         body = json.dumps({"model": "demo", "input": "write 20000 words", "stream": True}).encode()
-        with socket.create_connection((url.host, url.port or 0), SECONDS) as client:
+        with socket.socket() as client:
+            # Little fits between the two, so that the stream cannot be over before the signal comes.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(SECONDS)
+            client.connect((url.host, url.port or 0))
             head = f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
             client.sendall(head.encode() + b"\r\n\r\n" + body)
             client.recv(1)
