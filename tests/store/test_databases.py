@@ -191,7 +191,7 @@ def test_another_database_is_refused_without_its_password() -> None:
 
 def test_a_driver_that_is_not_installed_is_named_with_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncpg", None)
-    with pytest.raises(StoreUnavailableError, match=r"pip install 'penstock\[postgres\]' brings them \(.*asyncpg"):
+    with pytest.raises(StoreUnavailableError, match=r"pip install '\.\[postgres\]' in a clone \(.*asyncpg"):
         store("postgresql://h/d")
 
 
