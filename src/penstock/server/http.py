@@ -20,7 +20,7 @@ from penstock.server.client import DIALECT_HEADER, Client, Manner, client_of
 from penstock.server.compaction import compact
 from penstock.server.errors import Refused, error_response
 from penstock.server.event_stream import EventStream, HTTPDelivery
-from penstock.server.service import Service, store_refused
+from penstock.server.service import Service, refused_by
 from penstock.server.shown import as_shown, input_item_as_shown
 from penstock.server.turn import Nobody, Plan, as_of_upstream, run_for
 from penstock.spec.response import Response
@@ -61,7 +61,7 @@ class Endpoints:
                 response = await self._answer(plan, receive, record)
                 await response(scope, receive, send)
         except (Refused, RequestError, StoreError) as error:
-            refused = _refused(error)
+            refused = refused_by(error)
             record.refused(refused)
             await error_response(refused)(scope, receive, send)
         finally:
@@ -230,14 +230,6 @@ class Endpoints:
         except ClientDisconnect:
             raise Refused.because("the client went away", code="client_disconnected") from None
         return bytes(data)
-
-
-def _refused(error: Refused | RequestError | StoreError) -> Refused:
-    if isinstance(error, RequestError):
-        return Refused(error.payload())
-    if isinstance(error, StoreError):
-        return store_refused(error)
-    return error
 
 
 def _response_headers(response: Response, manner: Manner) -> dict[str, str]:

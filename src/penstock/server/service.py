@@ -29,8 +29,9 @@ from penstock.store.base import Store
 from penstock.store.errors import StoreError
 from penstock.store.naming import with_ids
 from penstock.upstream.base import UnsupportedParameter
+from penstock.wire.requests import RequestError
 
-__all__ = ["Service", "Watched", "answered", "store_refused"]
+__all__ = ["Service", "Watched", "answered", "refused_by", "store_refused"]
 
 ENCRYPTED = "reasoning.encrypted_content"
 
@@ -283,6 +284,13 @@ def answered(model: Model, sent: CreateResponse) -> Answer:
     except UnsupportedParameter as error:
         raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
     return answer
+
+
+def refused_by(error: Refused | RequestError | StoreError) -> Refused:
+    """Return the refusal that an error of a request, or of the store, comes to."""
+    if isinstance(error, RequestError):
+        return Refused(error.payload())
+    return store_refused(error) if isinstance(error, StoreError) else error
 
 
 def store_refused(error: StoreError) -> Refused:

@@ -19,7 +19,7 @@ from penstock.server.access import AccessRecord
 from penstock.server.client import DIALECT_HEADER, Client, Manner, client_of
 from penstock.server.context import Remembered, as_params
 from penstock.server.errors import Refused, error_response, failure, refused_as_websocket_error
-from penstock.server.service import Service, store_refused
+from penstock.server.service import Service, refused_by
 from penstock.server.shown import shown_by
 from penstock.server.turn import BROKE, CUT_OFF, Delivery, Turn
 from penstock.spec.request import WebSocketCreateResponse
@@ -230,7 +230,7 @@ class _Connection:
             refuse_http_fields(asked, allow_stream=True)
             await self._run_turn(asked, record)
         except (Refused, RequestError, StoreError) as error:
-            await self._refuse_turn(_refused(error), previous, record)
+            await self._refuse_turn(refused_by(error), previous, record)
         except Exception:  # noqa: BLE001 - whatever broke, the client is told, and the connection lives
             _log.exception("a request over a WebSocket broke")
             await self._refuse_turn(Refused(BROKE), previous, record)
@@ -303,9 +303,3 @@ def _too_many_waiting(most: int) -> Refused:
         code="too_many_requests",
         error_type="too_many_requests",
     )
-
-
-def _refused(error: Refused | RequestError | StoreError) -> Refused:
-    if isinstance(error, RequestError):
-        return Refused(error.payload())
-    return store_refused(error) if isinstance(error, StoreError) else error
