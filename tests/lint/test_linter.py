@@ -688,6 +688,16 @@ def test_a_failure_of_a_websocket_needs_no_response() -> None:
         assert (finding.code, finding.path) == ("OR209", path)
 
 
+def test_lines_with_a_failure_outside_of_a_response_came_over_a_websocket() -> None:
+    assert lint(lines([FAILURE])) == []
+    assert lint(lines([FAILURE, *turn(1), FAILURE, *turn(2)])) == []
+    assert codes(lint(lines([{**FAILURE, "status": "400"}]))) == ["OR209"]
+    # What has a number is an event of the stream, and what is within a response is too; so is what SSE brought.
+    assert "OR301" in codes(lint(lines([{**FAILURE, "sequence_number": 0}])))
+    assert "OR201" in codes(lint(lines([*turn(1)[:5], FAILURE])))
+    assert "OR301" in codes(lint(frame(FAILURE)))
+
+
 def test_the_requests_of_a_recording_are_what_its_responses_answer() -> None:
     ask = {"type": "response.create", "model": "example-model", "input": "Hi"}
     assert lint(lines([ask, *turn(1), ask, *turn(2)])) == []

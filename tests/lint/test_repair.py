@@ -1500,6 +1500,25 @@ def test_a_failure_of_a_websocket_is_given_what_it_must_have(error: object, stat
     assert codes(mends) == ["OR209"]
 
 
+@pytest.mark.parametrize("transport", ["websocket", None])
+def test_where_only_failures_came_no_response_is_invented(transport: str | None) -> None:
+    failure = {"status": 400, **FAILURE}
+    failure.pop("sequence_number", None)
+    second = base_events("text")
+    for events in ([failure], [failure, failure], [failure, *second], [*second, failure], [failure, *second, failure]):
+        assert repaired(ws(*events), transport=transport) == (ws(*events), [])
+    assert len(lines(repaired(ws(failure, second[0]), transport=transport)[0])) > 2
+
+
+def test_a_failure_whose_keys_stand_twice_is_one_failure() -> None:
+    data = b'{"type":"error","":9,"":{"":"","":null},"status":""}\n'
+    out, mends = repaired(data)
+    assert errors(out) == []
+    assert codes(mends) == ["OR106", "OR209"]
+    assert [mend.event for mend in mends] == [0, 0]
+    assert repaired(out) == (out, [])
+
+
 def test_a_failure_within_a_response_is_its_error() -> None:
     events = [*base_events("text")[:4], FAILURE]
     out, _ = repaired(ws(*events), transport="websocket")

@@ -30,7 +30,7 @@ from penstock.lint.reading import OWN_PRACTICE, Reading, is_hosted_type
 from penstock.lint.roads import DELTA_EVENTS, Line, Roads, exact_event, is_plain, is_plain_frame
 from penstock.lint.rule import DialectRule, EventRule, FrameRule, GrammarRule, NumberRule, PlaceRule, Rule, ShapeRule
 from penstock.lint.rules import ALL_RULES
-from penstock.lint.shape import Kind, Problem, envelope_problems, in_words, problems, without_indexes
+from penstock.lint.shape import Kind, Problem, envelope_problems, in_words, is_bare_failure, problems, without_indexes
 from penstock.spec import events as e
 from penstock.spec.base import is_extension_name
 from penstock.spec.request import CreateResponse
@@ -419,12 +419,15 @@ class EventLinter:
         """Whether an event is a failure of a WebSocket, which needs no response to be about.
 
         Spec: "WebSocket failures MUST be sent as a JSON error envelope with a status code and an error.code." An error
-        within a response may as well be the streaming event.
+        within a response may as well be the streaming event. Lines that begin with such a failure, or have one behind
+        the end of a response, came over a WebSocket.
         """
         facts = self.facts
+        outside = facts.is_over or facts.machine.state is ResponseState.NEW
+        if outside and facts.profile.transport == "jsonl" and is_bare_failure(fields):
+            facts.profile = replace(facts.profile, transport="websocket")
         if fields.get("type") != "error" or facts.profile.transport != "websocket":
             return False
-        outside = facts.is_over or facts.machine.state is ResponseState.NEW
         return "status" in fields or outside
 
     def _judge_shape(

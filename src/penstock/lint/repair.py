@@ -24,6 +24,7 @@ from msgspec import Struct
 from penstock.lint.damage import damaged, repeated_key, type_in
 from penstock.lint.findings import Level
 from penstock.lint.rules import ALL_RULES
+from penstock.lint.shape import is_bare_failure
 from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
 from penstock.upstream.responses.alike import DELTA_EVENTS, LARGE_BYTES, Alike, has_no_key_twice
@@ -129,6 +130,8 @@ class Repairer:
         self._named: list[Mend] = []
         self._more = 0
         self._seen = 0
+        # How many events came before the first one of this response.
+        self._first = 0
         # Whether an event with which nothing is wrong is written as it came; and the last delta that was.
         self._is_verbatim = type(self._dialect) is Dialect
         self._alike: Alike | None = None
@@ -224,7 +227,9 @@ class Repairer:
         if self._is_damaged:
             self._mender.note("OR110", "bytes that are not UTF-8 became U+FFFD", at_end=True, is_other_text=True)
         ended = self._mender.has_ended
-        self._write(out, self._mender.close())
+        if not (self._first and self._is_before):
+            # Or else nothing was told but failures, which need no response.
+            self._write(out, self._mender.close())
         if self._format in (None, Format.SSE) and not self._is_done_sent:
             if ended and not self._done_sentinels:
                 self._note("OR104", "the stream ends without [DONE], which was put there")
@@ -439,8 +444,11 @@ class Repairer:
             self._note_name(frame, name)
         self._has_repeated_key(data)
         if name == "error" and frame is None and self._is_envelope(raw):
+            self._is_websocket = True
             self._write(out, self._mender.end())
             out.append(encode_plain(self._envelope(raw)) + b"\n")
+            self._first += self._is_before
+            self._mender.events += 1
             return
         if self._is_websocket:
             self._renew(name)
@@ -453,14 +461,19 @@ class Repairer:
         if name == "response.created" and self._mender.is_done:
             self._more = self.more
             self._seen = 0
-            events = self._mender.events
+            self._first = self._mender.events
             self._mender = self._new_mender()
-            self._mender.events = events
+            self._mender.events = self._first
+
+    @property
+    def _is_before(self) -> bool:
+        """Whether nothing has come of the next response yet."""
+        return self._mender.events == self._first
 
     def _is_envelope(self, raw: Mapping[str, Any]) -> bool:
         """Whether an error is a failure of a WebSocket, which is about no response (spec: "WebSocket Errors")."""
-        is_outside = self._mender.has_ended or self._mender.events == 0
-        return is_outside and (self._is_websocket or "status" in raw)
+        is_outside = self._mender.has_ended or self._is_before
+        return is_outside and (self._is_websocket or is_bare_failure(raw))
 
     def _envelope(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Return a failure of a WebSocket with the status and the code that it must have."""

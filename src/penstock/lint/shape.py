@@ -37,6 +37,7 @@ __all__ = [
     "envelope_problems",
     "in_words",
     "is_as_enumerated",
+    "is_bare_failure",
     "problems",
     "without_indexes",
 ]
@@ -108,6 +109,14 @@ def _closest(name: str) -> str:
     """Return a question for the event of the specification that an unknown name resembles; empty where none is."""
     close = get_close_matches(name, _EVENT_NAMES, n=1, cutoff=_LIKENESS) if len(name) <= _LONGEST_NAME else []
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def is_bare_failure(fields: Mapping[str, object]) -> bool:
+    """Whether an object tells by itself that it is the failure of a WebSocket: it has a status, and no number.
+
+    Spec: "WebSocket Errors"; an `error` event of a stream has a number, and no status.
+    """
+    return fields.get("type") == "error" and "status" in fields and "sequence_number" not in fields
 
 
 def envelope_problems(fields: Mapping[str, object]) -> Iterator[Problem]:
