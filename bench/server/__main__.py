@@ -83,6 +83,7 @@ def compare(bench: Bench, results: report.Results, peers: Path | None, seconds: 
     makes: list[tuple[str, Make]] = [
         ("Penstock", lambda port, up: gateways.penstock(port, up, bench.directory)),
         ("Penstock, stored", lambda port, up: gateways.penstock(port, up, bench.directory, store=True)),
+        ("the least", gateways.least),
         ("responses.js", lambda port, up: gateways.responses_js(port, up, peers)),
         ("LiteLLM proxy", lambda port, up: gateways.litellm(port, up, bench.directory)),
     ]

@@ -20,6 +20,8 @@ LITELLM = "litellm[proxy]"
 PEERS = Path(__file__).parents[2] / ".bench"
 """Where peers are installed that need an environment of their own."""
 PIP_SECONDS = 900
+LEAST = "A program that reads nothing, and writes a ready-made event for each chunk"
+"""What the report calls the least that a gateway can do."""
 
 CONFIG = """\
 [server.limits]
@@ -55,6 +57,12 @@ def penstock(port: int, upstream: int, directory: Path, *, store: bool = False) 
     command += ["--upstream", f"http://127.0.0.1:{upstream}/v1", "--api", "chat-completions", "--store", where]
     name = "Penstock, responses stored" if store else "Penstock"
     return Gateway(name, version("penstock"), [*command, "--quiet"])
+
+
+def least(port: int, upstream: int) -> Gateway:
+    """Return the program that does the least a gateway can, to know what any of them could reach."""
+    command = [sys.executable, "-m", "bench.server.least", "--port", str(port), "--upstream", str(upstream)]
+    return Gateway(LEAST, "", command)
 
 
 def responses_js(port: int, upstream: int, directory: Path | None) -> Gateway:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.server.gateways import LEAST
 from bench.server.held import Held
 from bench.server.throughput import Throughput, percentile
 
@@ -28,8 +29,7 @@ allows; upstream, clients and everything else share the other.
 Chat Completions in, Responses as server-sent events out, {streams} streams at once, every gateway in front of the same
 upstream in the same run. *As fast as they are taken*: the upstream never waits; a stream has {deltas} deltas. *As a
 model's server sends them*: each delta by itself, {rate:g} a second and stream, one stream beginning after the other. *A
-second of processor*: deltas for each
-second that the gateway used of its core, which a busy machine changes little.
+second of processor*: deltas for each second that the gateway used of its core, which a busy machine changes little.
 
 {gateways}
 
@@ -85,7 +85,7 @@ class Results:
         return {
             peer.name: (
                 ours.rate / peer.fast.rate,
-                ours.deltas / ours.processor / (peer.fast.deltas / peer.fast.processor),
+                ours.thrift / peer.fast.thrift,
                 MUST[peer.name],
             )
             for peer in self.compared[1:]
@@ -139,10 +139,10 @@ def _gateways(compared: Sequence[Compared]) -> str:
     )
     rows = [
         (
-            f"{each.name} {each.version}",
+            f"{each.name} {each.version}".rstrip(),
             f"{each.fast.rate:,.0f}",
-            f"{each.fast.deltas / each.fast.processor:,.0f}",
-            f"{each.paced.deltas / each.paced.processor:,.0f}",
+            f"{each.fast.thrift:,.0f}",
+            f"{each.paced.thrift:,.0f}",
             _times(each.paced.idle),
             _times(each.paced.loaded),
             _times(each.fast.loaded),
@@ -158,7 +158,25 @@ def _ratios(results: Results) -> str:
         met = f"at least {must:g} are demanded: {'yes' if ratio >= must else 'NO'}"
         lines.append(f"- {name}: Penstock carries {ratio:.1f} times as many deltas a second, {processor:.1f} times as")
         lines.append(f"  many a second of processor; {met}.")
+    lines += _best_possible(results.compared)
     return "\n".join(lines)
+
+
+def _best_possible(compared: Sequence[Compared]) -> list[str]:
+    """Return how many times as many a gateway could carry at all, beside each peer."""
+    of = {each.name: each for each in compared}
+    least = of.get(LEAST)
+    if least is None:
+        return []
+    lines = []
+    for peer in (of[name] for name in MUST if name in of):
+        fast, paced = (least.fast.thrift / peer.fast.thrift, least.paced.thrift / peer.paced.thrift)
+        words = (
+            f"{LEAST}, carries {fast:.1f} times as many as {peer.name} a second of processor, {paced:.1f} times as a "
+            "model's server sends them: no gateway on this event loop can do more."
+        )
+        lines += textwrap.wrap(words, 110, initial_indent="- ", subsequent_indent="  ")
+    return lines
 
 
 def _held(held: Mapping[str, Many]) -> str:

@@ -35,6 +35,11 @@ class Throughput:
         return self.deltas / self.seconds
 
     @property
+    def thrift(self) -> float:
+        """Deltas for each second that it used of the processor."""
+        return self.deltas / self.processor
+
+    @property
     def busy(self) -> float:
         """How much of a core it used."""
         return self.processor / self.seconds
