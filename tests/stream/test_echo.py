@@ -33,7 +33,7 @@ from penstock.spec.tools import (
     FunctionToolParam,
     SpecificFunctionParam,
 )
-from penstock.stream.echo import new_response
+from penstock.stream.echo import ECHOED, LASTING, new_response
 from penstock.wire.codec import decode_object, encode_object
 from tests.openapi import documents, needs_openapi, schemas
 
@@ -113,6 +113,36 @@ def test_a_parameter_that_is_null_has_its_default() -> None:
 )
 def test_what_was_asked_is_repeated(name: str, value: object) -> None:
     assert getattr(echo(**{name: value}), name) == value
+
+
+def test_these_parameters_are_repeated() -> None:
+    assert ECHOED == (
+        "previous_response_id",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "truncation",
+        "parallel_tool_calls",
+        "text",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "top_logprobs",
+        "temperature",
+        "reasoning",
+        "max_output_tokens",
+        "max_tool_calls",
+        "store",
+        "background",
+        "service_tier",
+        "metadata",
+        "safety_identifier",
+        "prompt_cache_key",
+    )
+
+
+def test_all_but_the_tier_stay_as_they_are() -> None:
+    assert set(ECHOED) - set(LASTING) == {"service_tier"}
 
 
 def test_metadata_is_a_copy() -> None:

@@ -5,7 +5,7 @@ Spec: schema `ResponseResource`. A tool is repeated with all its keys, `allowed_
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -40,9 +40,18 @@ from penstock.spec.tools import (
     ToolParam,
 )
 
-__all__ = ["new_response"]
+__all__ = ["ECHOED", "LASTING", "new_response"]
 
 ValueT = TypeVar("ValueT")
+
+ECHOED: Final = tuple(
+    name
+    for name in Response.__struct_fields__
+    if name in CreateResponse.__struct_fields__ and name not in ("model", "extra")
+)
+"""The parameters that a response repeats of its request. The model is the one that answers, whichever was asked."""
+LASTING: Final = tuple(name for name in ECHOED if name != "service_tier")
+"""Those that never change in the life of a response; a service tier of `auto` becomes the one that was used."""
 
 
 def _given(value: ValueT | UnsetType | None, default: ValueT) -> ValueT:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from penstock.lint.compare import clipped
 from penstock.lint.examples import Example, change, drop
@@ -14,6 +14,7 @@ from penstock.lint.findings import Finding, Level
 from penstock.lint.rule import EventRule, NumberRule, PlaceRule
 from penstock.spec import events as e
 from penstock.spec.items import ExtensionItem, FunctionCallItem
+from penstock.stream.echo import LASTING
 
 _EVENTS = "Required fields for extended streaming events"
 _ITEM_FIELDS = "Required item fields"
@@ -48,6 +49,14 @@ class SequenceNotIncreasing(NumberRule):
     def __init__(self) -> None:
         """Begin a stream."""
         self._told_at = -2
+
+    def swapped(self, gap: Finding, number: int) -> Finding:
+        """Return what a gap was where the event that follows it has the `number` that was due."""
+        assert gap.event is not None
+        follower = gap.event + 1
+        words = f"events {gap.event} and {follower} came in the wrong order: sequence_number {number + 1} before {number}"
+        found = self.found(words, path=gap.path, related=follower)
+        return replace(found, event=gap.event, offset=gap.offset)
 
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the number with the last; of a run of numbers that do not rise, tell the first."""
@@ -176,7 +185,7 @@ class SnapshotChanges(EventRule):
         event, first = step.event, facts.first
         if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
             return
-        for name in _PARAMETERS:
+        for name in LASTING:
             was, now = getattr(first, name), getattr(event.response, name)
             if was == now or name in self._told or name in facts.doubtful:
                 continue
@@ -187,31 +196,6 @@ class SnapshotChanges(EventRule):
                 path=f"response.{name}",
                 related=facts.first_at,
             )
-
-
-# `service_tier` is not among them: `auto` becomes the tier that was used.
-_PARAMETERS: Final = (
-    "previous_response_id",
-    "instructions",
-    "tools",
-    "tool_choice",
-    "truncation",
-    "parallel_tool_calls",
-    "text",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "top_logprobs",
-    "temperature",
-    "reasoning",
-    "max_output_tokens",
-    "max_tool_calls",
-    "store",
-    "background",
-    "metadata",
-    "safety_identifier",
-    "prompt_cache_key",
-)
 
 
 class ItemIdChanges(EventRule):

@@ -17,7 +17,7 @@ from penstock.spec.items import ExtensionItem, FunctionCallItem
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import Response
 from penstock.spec.tools import AllowedToolsParam, ExtensionTool, FunctionToolParam, SpecificFunctionParam
-from penstock.stream.echo import new_response
+from penstock.stream.echo import ECHOED, new_response
 
 _CHOICE = "tool_choice"
 _ALLOWED = "allowed_tools"
@@ -261,7 +261,7 @@ class EchoDiffers(EventRule):
         assert isinstance(event, e.ResponseEvent)
         response = event.response
         wanted = new_response(id="", created_at=0, model="", request=request)
-        for name in _ECHOED:
+        for name in ECHOED:
             asked = getattr(request, name)
             if asked is UNSET or asked is None or name in response.extra or name in self._told:
                 continue
@@ -273,31 +273,6 @@ class EchoDiffers(EventRule):
                 yield self.found(
                     f"{name} was asked as {clipped(want)}, and is {clipped(got)}", step, path=f"response.{name}"
                 )
-
-
-_ECHOED: Final = (
-    "previous_response_id",
-    "instructions",
-    "tools",
-    "tool_choice",
-    "truncation",
-    "parallel_tool_calls",
-    "text",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "top_logprobs",
-    "temperature",
-    "reasoning",
-    "max_output_tokens",
-    "max_tool_calls",
-    "store",
-    "background",
-    "service_tier",
-    "metadata",
-    "safety_identifier",
-    "prompt_cache_key",
-)
 
 
 def _same_echo(name: str, want: Response, got: Response) -> bool:

@@ -13,7 +13,7 @@ from penstock.spec import events as e
 from penstock.spec.items import Item
 from penstock.spec.request import CreateResponse
 from penstock.spec.response import Response
-from penstock.stream.echo import new_response
+from penstock.stream.echo import ECHOED, LASTING, new_response
 from penstock.stream.states import ResponseState
 from penstock.upstream.responses import ending
 from penstock.upstream.responses.items import ItemMender
@@ -24,45 +24,8 @@ __all__ = ["SnapshotMender"]
 
 _OUTPUT: Final = re.compile(r"response(\.output(\[\d+\])?)?")
 """The paths without which a snapshot does not tell its output."""
-_LASTING: Final = (
-    "previous_response_id",
-    "instructions",
-    "tools",
-    "tool_choice",
-    "truncation",
-    "parallel_tool_calls",
-    "text",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "top_logprobs",
-    "temperature",
-    "reasoning",
-    "max_output_tokens",
-    "max_tool_calls",
-    "store",
-    "background",
-    "metadata",
-    "safety_identifier",
-    "prompt_cache_key",
-)
-"""What a response repeats of its request, and so never changes; a service tier of `auto` becomes the one used."""
-_ECHOED: Final = (
-    "tools",
-    "tool_choice",
-    "truncation",
-    "parallel_tool_calls",
-    "text",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "top_logprobs",
-    "temperature",
-    "store",
-    "background",
-    "service_tier",
-    "metadata",
-)
+_NEVER_NULL: Final = tuple(name for name in ECHOED if Response.zero[name] is not None)
+"""What is known of a response that does not say it; anything else is null, whatever was asked."""
 
 
 class SnapshotMender(ItemMender):
@@ -106,7 +69,7 @@ class SnapshotMender(ItemMender):
         model = self._request.model if self._request is not None else UNSET
         response = new_response(id="", created_at=0, model=model or "", request=self._request)
         plain = cast("dict[str, Any]", to_plain(response))
-        return {name: plain[name] for name in _ECHOED} | {"model": plain["model"]}
+        return {name: plain[name] for name in _NEVER_NULL} | {"model": plain["model"]}
 
     def _begin_output(self) -> None:
         """Let the response be at work, before anything of its output is said."""
@@ -164,7 +127,7 @@ class SnapshotMender(ItemMender):
                 if was != now:
                     changed[name] = was
                     self._mend_once(f"{name} {now}", "OR403", f"the response's {name} is {was!r}, not {now!r}")
-            for name in _LASTING:
+            for name in LASTING:
                 was, now = getattr(first, name), getattr(response, name)
                 if was != now:
                     changed[name] = was
