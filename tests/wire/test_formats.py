@@ -59,6 +59,8 @@ BOM = b"\xef\xbb\xbf"
         (JSONL.split(b"\n", 1)[0], Format.JSONL),
         (JSONL[:100], Format.JSONL),
         (b'{"type":"x",}\n' + JSONL, Format.JSONL),
+        # Whatever else it has, what has a type is an event.
+        (b'{"type":"upstream:note","object":"response"}\n' + JSONL, Format.JSONL),
         (ARRAY, Format.DOCUMENT),
         (BOM + b"\n " + INDENTED, Format.DOCUMENT),
         (encode_object(response("completed")), Format.DOCUMENT),

@@ -109,7 +109,7 @@ def _lines_or_document(line: bytes, *, ended: bool) -> Format:
     except JSONError:
         # A document over many lines has an opening line without its closing brace; else it is a damaged line.
         return Format.DOCUMENT if ended and not line.rstrip().endswith(b"}") else Format.JSONL
-    return Format.DOCUMENT if fields.get("object") == "response" or "type" not in fields else Format.JSONL
+    return Format.JSONL if "type" in fields else Format.DOCUMENT
 
 
 class DocumentDecoder(EventDecoder):
