@@ -94,6 +94,23 @@ async def ask(
     **headers: str,
 ) -> Reply:
     """Send one request to an application that is there already; `body` is JSON data, or the bytes themselves."""
+    return await _exchange(app, body, method, path, headers=headers)
+
+
+async def follow(app: ASGIApp, body: object, heard: Callable[[Message], Awaitable[None]]) -> Reply:
+    """Ask for a response; `heard` is told of what comes back, as it comes, and the application waits for it."""
+    return await _exchange(app, body, "POST", "/v1/responses", headers={}, heard=heard)
+
+
+async def _exchange(
+    app: ASGIApp,
+    body: object,
+    method: str,
+    path: str,
+    *,
+    headers: dict[str, str],
+    heard: Callable[[Message], Awaitable[None]] | None = None,
+) -> Reply:
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None:
@@ -109,6 +126,8 @@ async def ask(
 
     async def send(message: Message) -> None:
         sent.append(message)
+        if heard is not None:
+            await heard(message)
 
     await app(http_scope(method, path, {"host": "127.0.0.1", **named}), receive, send)
     return Reply(sent)

@@ -266,6 +266,10 @@ def test_a_server_without_a_store_says_so(provider: ScriptedProvider) -> None:
     with asking(App(provider, store=None)) as client:
         made = post(client, store=True)
         assert made["store"] is False
+        loss = {"param": "store", "reason": "this server keeps no responses"}
+        assert loss in made["penstock_losses"]
+        for asked in ({}, {"store": False}):
+            assert loss not in post(client, **asked)["penstock_losses"]
         assert error_of(client.get(f"/responses/{made['id']}"))["code"] == "not_stored"
         assert client.get("../ready").json()["status"] == "ok"
 

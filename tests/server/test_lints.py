@@ -118,6 +118,10 @@ def hold(
     run(work())
 
 
+def test_a_server_without_a_store_promises_nothing_that_it_does_not_keep() -> None:
+    hold(ScriptedProvider([Text("Hello.")]), {"input": "Hi.", "store": True}, {"input": "Hi."}, store=None)
+
+
 # The demo.
 
 WEATHER = {

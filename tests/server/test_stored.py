@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+from starlette.types import Message
 
 from penstock import FunctionCall, Reasoning, Text, Usage
 from penstock.server.app import App
 from penstock.spec.items import MessageItemParam
 from penstock.stream.output import Output
-from tests.server.direct import accepted, ask, run, started
+from tests.server.direct import accepted, ask, follow, run, started
 from tests.server.serving import ScriptedProvider
 
 SAID: list[list[Output]] = [
@@ -18,6 +22,8 @@ SAID: list[list[Output]] = [
     [FunctionCall("f", "{}", call_id="call_1")],
     [Usage(input_tokens=1, output_tokens=1)],
 ]
+AT_ONCE = 30
+"""Responses that are stored beside each other, so that each has to wait for others."""
 TOOL = {"type": "function", "name": "f"}
 KEYS = [("ada", "a" * 20), ("bob", "b" * 20)]
 ADA, BOB = ({"authorization": f"Bearer {key}"} for _, key in KEYS)
@@ -58,6 +64,38 @@ def test_a_response_is_found_as_it_was_told_and_its_input_page_by_page(url: str)
         assert [item["content"][0]["text"] for item in back["data"]] == ["0", "1"]
         newest = (await ask(app, method="GET", path=f"{path}/input_items")).json
         assert [item["content"][0]["text"] for item in newest["data"]] == ["2", "1", "0"]
+
+    on(url, work)
+
+
+def test_whoever_is_told_of_a_response_finds_it_at_once_and_its_end_everywhere(url: str) -> None:
+    async def look(app: App, elsewhere: App) -> None:
+        found: list[tuple[str, str, int]] = []
+
+        async def heard(message: Message) -> None:
+            body = message.get("body", b"")
+            for kind in ("created", "completed"):
+                if f"event: response.{kind}\n".encode() not in body:
+                    continue
+                name = re.findall(rb'"id":"(resp_[^"]+)"', body)[0].decode()
+                reply = await ask(elsewhere, method="GET", path=f"/v1/responses/{name}")
+                found.append((kind, reply.json.get("status", ""), reply.status))
+                if kind == "completed":
+                    reply = await ask(elsewhere, {"model": "m", "input": "And?", "previous_response_id": name})
+                    found.append((kind, "continued", reply.status))
+
+        await follow(app, {"model": "m", "input": "Hi.", "tools": [TOOL], "stream": True}, heard)
+        assert found == [
+            ("created", "in_progress", 200),
+            ("completed", "completed", 200),
+            ("completed", "continued", 200),
+        ]
+
+    async def work(app: App, provider: ScriptedProvider) -> None:
+        # Memory is of one process alone; a file and PostgreSQL are asked as another process would.
+        elsewhere = app if url == "sqlite://" else App(provider, store=url)
+        async with started(elsewhere):
+            await asyncio.gather(*(look(app, elsewhere) for _ in range(AT_ONCE)))
 
     on(url, work)
 

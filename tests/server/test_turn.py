@@ -87,22 +87,24 @@ def endless(*first: Output) -> _Answer:
 
 
 class _Kept(SQLStore):
-    """A store in memory that fails where it is told to."""
+    """A store in memory that fails where it is told to, and waits where it is held."""
 
     def __init__(self, *, begin: Exception | None = None, finish: Exception | None = None) -> None:
         super().__init__("sqlite://", clock=lambda: 0.0)
         self._begin_error = begin
         self._finish_error = finish
-        self.held: asyncio.Event | None = None
+        self.may_begin, self.may_finish = asyncio.Event(), asyncio.Event()
+        self.may_begin.set()
+        self.may_finish.set()
 
     async def begin(self, response: Response, **rest: Any) -> None:  # noqa: ANN401 - as the store takes it
-        if self.held is not None:
-            await self.held.wait()
+        await self.may_begin.wait()
         if self._begin_error is not None:
             raise self._begin_error
         await super().begin(response, **rest)
 
     async def finish(self, response: Response, *, owner: str) -> bool:
+        await self.may_finish.wait()
         if self._finish_error is not None:
             raise self._finish_error
         return await super().finish(response, owner=owner)
@@ -329,12 +331,12 @@ def test_a_turn_whose_task_is_cancelled_is_stored_as_failed_and_the_task_ends() 
 def test_a_turn_that_is_cancelled_while_it_is_stored_is_stored_to_the_end() -> None:
     async def work() -> None:
         async with _Kept() as store:
-            store.held = asyncio.Event()
+            store.may_finish.clear()
             turn = turn_of(saying([Text("Hello.")]), store=store)
             running = asyncio.create_task(turn.run())
             await until(lambda: turn.is_over)
             running.cancel()
-            store.held.set()
+            store.may_finish.set()
             with pytest.raises(asyncio.CancelledError):
                 await running
             kept = await store.get(turn.response.id, owner="ada")
@@ -347,12 +349,12 @@ def test_a_turn_that_is_cancelled_while_it_is_stored_is_stored_to_the_end() -> N
 def test_a_turn_that_is_stopped_while_it_is_stored_is_over_already() -> None:
     async def work() -> None:
         async with _Kept() as store:
-            store.held = asyncio.Event()
+            store.may_finish.clear()
             turn = turn_of(saying([Text("Hello.")]), store=store)
             running = asyncio.create_task(turn.run())
             await until(lambda: turn.is_over)
             turn.stop(CUT_OFF)
-            store.held.set()
+            store.may_finish.set()
             await running
             assert (turn.response.status, turn.error) == ("completed", None)
 
@@ -367,6 +369,72 @@ def test_nothing_happens_to_a_turn_that_is_over() -> None:
 
 
 # The store.
+
+
+def test_nobody_is_told_of_a_response_before_it_is_in_the_store() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            store.may_begin.clear()
+            answer, delivery = saying([Text("Hello.")]), Collecting()
+            turn = turn_of(answer, delivery, store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: bool(delivery.waiting))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert (delivery.told, turn.is_over) == ([], False)
+            store.may_begin.set()
+            await running
+            assert delivery.names[-1] == "response.completed"
+
+    run(work())
+
+
+def test_nobody_is_told_of_the_end_of_a_response_before_it_is_in_the_store() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            store.may_finish.clear()
+            delivery = Collecting()
+            turn = turn_of(saying([Text("Hello.")]), delivery, store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: turn.is_over)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert "response.completed" not in delivery.names
+            store.may_finish.set()
+            await running
+            assert delivery.names[-1] == "response.completed"
+
+    run(work())
+
+
+def test_a_turn_that_is_stopped_before_it_is_in_the_store_is_stored_as_failed_and_asks_nobody() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            store.may_begin.clear()
+            delivery = Collecting()
+            turn = turn_of(saying([Text("Hello.")]), delivery, store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: bool(delivery.waiting))
+            turn.stop(SHUTTING_DOWN)
+            await until(lambda: turn.is_over)
+            store.may_begin.set()
+            await running
+            assert (turn.error, turn.response.output) == (SHUTTING_DOWN, [])
+            kept = await store.get(turn.response.id, owner="ada")
+            assert kept is not None
+            assert kept.response == turn.response
+
+    run(work())
+
+
+def test_a_model_whose_answer_could_not_be_stored_is_not_asked() -> None:
+    async def work() -> None:
+        async with _Kept(begin=StoreUnavailableError("no disk")) as store:
+            turn = turn_of(saying([Text("Hello.")]), store=store)
+            await turn.run()
+            assert (turn.first_output_at, turn.response.output) == (None, [])
+
+    run(work())
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from penstock.spec.request import CreateResponse
 from penstock.store.base import Store
 from penstock.store.errors import StoreError
 from penstock.store.naming import with_ids
-from penstock.upstream.base import UnsupportedParameter
+from penstock.upstream.base import Loss, UnsupportedParameter
 from penstock.wire.requests import RequestError
 
 __all__ = ["Service", "Watched", "answered", "refused_by", "store_refused"]
@@ -122,6 +122,7 @@ class Service:
         whole = [*before, *own]
         told = context.opened(whole, first=len(before))
         context.check_calls(told, first=len(told) - len(own))
+        losses = [Loss("store", "this server keeps no responses")] if self.store is None and request.store else []
         if self.store is None or request.store is UNSET or request.store is None:
             # The specification names no default; clients that chain responses or refer to items count on OpenAI's.
             request = replace(request, store=self.store is not None)
@@ -155,6 +156,7 @@ class Service:
             answer=answer,
             manner=self.manner(client, model),
             sealer=self._sealer(request, owner),
+            losses=losses,
         )
 
     def _refuse_unserved(self, request: CreateResponse) -> None:

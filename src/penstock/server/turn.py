@@ -67,7 +67,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     `input` are the items that are stored with the response, each with an id, and `previous` the stored response they
     come after: the request's own, unless what it continues from is not stored. `context` is the whole conversation as
     the client knows it. `answer` is the provider's, not begun; None for a response without any output (a warm-up).
-    `manner` is how the client is answered.
+    `manner` is how the client is answered. `losses` are what the server itself does not do of what was asked.
     """
 
     request: CreateResponse
@@ -79,6 +79,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     answer: Answer | None
     manner: Manner
     sealer: ReasoningSealer | None = None
+    losses: Sequence[Loss] = ()
 
 
 class Delivery(ABC):
@@ -206,7 +207,7 @@ class Turn:
         storing = self._begin_storing()
         try:
             if self._stopped is None:
-                await self._make()
+                await self._make(storing)
         except asyncio.CancelledError:
             if self._stopped is None and self._is_cancelled():
                 self._stopped = CUT_OFF
@@ -229,15 +230,19 @@ class Turn:
 
     # The response.
 
-    async def _make(self) -> None:
+    async def _make(self, storing: asyncio.Task[None] | None) -> None:
         writer = self.writer
+        # What of the request is not done is known already, and told from the first event on.
+        self._losses.add_all(self.plan.losses)
         if self.plan.answer is not None:
-            # What of the request is not asked is known already, and told from the first event on.
             self._losses.add_all(self.plan.answer.losses)
         writer.start()
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
+                # Whoever is told of the response may ask for it at once, over whatever connection.
+                if storing is not None and not await self._is_begun(storing):
+                    return
                 await self._deliver()
                 if self.plan.answer is not None:
                     await self._relay(self.plan.answer)
@@ -324,6 +329,14 @@ class Turn:
             )
         )
 
+    async def _is_begun(self, storing: asyncio.Task[None]) -> bool:
+        """Return whether the response is in the store now; where it cannot be, it has failed."""
+        await asyncio.wait({storing})
+        error = storing.exception()
+        if error is not None:
+            self._end_as(not_stored(error))
+        return error is None
+
     async def _kept(self, storing: asyncio.Task[None] | None) -> None:
         """End the response if nothing has, and store it, to the end also where this task is cancelled meanwhile."""
         before = self.writer.response
@@ -388,7 +401,7 @@ async def run_for(turn: Turn, receive: Receive) -> None:
         watcher.cancel()
 
 
-def not_stored(error: Exception) -> ErrorPayload:
+def not_stored(error: BaseException) -> ErrorPayload:
     """Return what a client is told where its response could not be stored because of `error`."""
     if isinstance(error, UnknownResponseError):
         return failure(
