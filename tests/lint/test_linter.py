@@ -460,7 +460,7 @@ def test_a_call_of_a_tool_that_the_server_runs_is_a_call(tools: list[dict[str, A
         ("reasoning", {"effort": "low"}, {"effort": "high", "summary": None}),
         ("truncation", "auto", "disabled"),
         ("service_tier", "flex", "default"),
-        ("store", True, False),
+        ("store", False, True),
     ],
 )
 def test_what_was_asked_comes_back(name: str, asked: object, told: object) -> None:
@@ -473,9 +473,10 @@ def test_what_was_asked_comes_back(name: str, asked: object, told: object) -> No
     assert (finding.code, finding.path, finding.event) == ("OR706", f"response.{name}", 0)
 
 
-def test_what_a_server_adds_to_the_echo_is_no_fault() -> None:
+def test_what_a_server_adds_to_the_echo_or_truly_did_is_no_fault() -> None:
     for name, asked, told in (
         ("service_tier", "auto", "default"),
+        ("store", True, False),
         ("reasoning", {"effort": "low"}, {"effort": "low", "summary": "auto"}),
         ("tools", [TOOL], [{**TOOL, "parameters": {"additionalProperties": False}}]),
     ):
