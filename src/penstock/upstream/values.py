@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from penstock.spec.base import NOTHING, Extra, JsonObject
+from penstock.stream.checks import LEAST_LOGPROB
 from penstock.stream.fold import whole_text
 from penstock.wire.wording import is_array, is_object
 
@@ -21,12 +22,14 @@ __all__ = [
     "WRONG_JSON",
     "as_integer",
     "as_list",
+    "as_logprob",
     "as_object",
     "as_text",
     "each",
     "json_text",
     "kept",
     "read_json",
+    "read_object",
 ]
 
 T = TypeVar("T")
@@ -70,6 +73,14 @@ def as_integer(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def as_logprob(value: object) -> float:
+    """Return a log probability as it can be written; what is no number counts as minus infinity."""
+    whole = as_integer(value)
+    if whole is not None:  # which may have any number of digits
+        return float(max(min(whole, 0), LEAST_LOGPROB))
+    return value if isinstance(value, float) else LEAST_LOGPROB
+
+
 def read_json(data: bytes) -> object:
     """Return the JSON in `data`; raise ValueError where there is none.
 
@@ -85,6 +96,19 @@ def read_json(data: bytes) -> object:
         except RecursionError:
             raise ValueError("nested too deeply") from None
     return value
+
+
+def read_object(data: bytes, *, unwrap: bool = False) -> JsonObject:
+    """Return the JSON object in `data`; raise ValueError where there is none.
+
+    With `unwrap` an array of one object counts as the object, for that is how Google wraps errors.
+    """
+    value = read_json(data)
+    elements = as_list(value) if unwrap else None
+    fields = as_object(elements[0] if elements and len(elements) == 1 else value)
+    if fields is None:
+        raise ValueError("no JSON object")
+    return fields
 
 
 def _finite(number: str) -> float | None:

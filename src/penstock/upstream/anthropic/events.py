@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock.spec.base import JsonObject
-from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, read_json
+from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, read_object
 
 
 class Delta(Struct, gc=False):
@@ -59,14 +59,6 @@ def read_event(data: bytes) -> Event:
         return decode_event(data)
     except WRONG_JSON:
         return _event(read_object(data))
-
-
-def read_object(data: bytes) -> JsonObject:
-    """Return the JSON object in `data`; raise ValueError where there is none."""
-    fields = as_object(read_json(data))
-    if fields is None:
-        raise ValueError("no JSON object")
-    return fields
 
 
 def _event(fields: JsonObject) -> Event:

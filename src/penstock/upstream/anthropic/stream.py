@@ -15,12 +15,12 @@ from __future__ import annotations
 from penstock.spec.base import JsonObject
 from penstock.stream.output import Extension, Output, Refusal, Stop
 from penstock.upstream.anthropic.answer import Answer
-from penstock.upstream.anthropic.events import Delta, Event, decode_event, read_event, read_object
+from penstock.upstream.anthropic.events import Delta, Event, decode_event, read_event
 from penstock.upstream.anthropic.names import SLUG, says_something
 from penstock.upstream.anthropic.usage import merged, usage_of
 from penstock.upstream.body import BodyTranslation
 from penstock.upstream.faults import own_error, provider_error
-from penstock.upstream.values import WRONG_JSON, as_list, as_object, as_text, kept
+from penstock.upstream.values import WRONG_JSON, as_list, as_object, as_text, kept, read_object
 from penstock.wire.sse import Frame
 
 STOP_REASONS = {

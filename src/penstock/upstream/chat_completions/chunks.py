@@ -13,7 +13,17 @@ import msgspec
 from msgspec import Struct
 
 from penstock.spec.base import JsonObject
-from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, each, json_text, read_json
+from penstock.upstream.values import (
+    WRONG_JSON,
+    as_integer,
+    as_list,
+    as_logprob,
+    as_object,
+    as_text,
+    each,
+    json_text,
+    read_object,
+)
 
 
 class FunctionDelta(Struct, gc=False):
@@ -103,9 +113,6 @@ CALL_EXTRA = "reasoning.call"
 """Our own type of a line of `EncryptedReasoning`, beside the provider's `reasoning_details`: the `extra_content` of a
 call, under its `call_id`. It goes back with the call."""
 
-LEAST_LOGPROB = -9999.0
-"""What OpenAI says for "very unlikely", since JSON has no minus infinity; also said for what is no number."""
-
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 """The exact road: a chunk, or one of `WRONG_JSON`."""
 
@@ -113,18 +120,12 @@ decode_chunk = msgspec.json.Decoder(Chunk).decode
 def read_chunk(data: bytes) -> Chunk:
     """Return the chunk in `data`, the JSON of one frame or of a whole reply; raise ValueError where it holds none.
 
-    An object without any field we know is an empty chunk. An array of one object counts as the object, for that is
-    how Google's endpoint wraps its errors.
+    An object without any field we know is an empty chunk. An array of one object counts as the object.
     """
     try:
         return decode_chunk(data)
     except WRONG_JSON:
-        value = read_json(data)
-    elements = as_list(value)
-    fields = as_object(elements[0] if elements and len(elements) == 1 else value)
-    if fields is None:
-        raise ValueError("no JSON object")
-    return _chunk(fields)
+        return _chunk(read_object(data, unwrap=True))
 
 
 def _chunk(value: JsonObject) -> Chunk:
@@ -216,13 +217,9 @@ def _token(value: object) -> TokenLogProb | None:
     token = as_text(fields.get("token")) if fields else None
     if fields is None or token is None:
         return None
-    logprob = fields.get("logprob")
-    whole = as_integer(logprob)
-    if whole is not None:
-        logprob = float(max(min(whole, 0), LEAST_LOGPROB))
     return TokenLogProb(
         token=token,
-        logprob=logprob if isinstance(logprob, float) else LEAST_LOGPROB,
+        logprob=as_logprob(fields.get("logprob")),
         bytes=each(as_integer, fields.get("bytes")),
         top_logprobs=each(_token, fields.get("top_logprobs")),
     )

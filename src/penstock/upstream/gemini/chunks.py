@@ -13,7 +13,17 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from penstock.spec.base import JsonObject
-from penstock.upstream.values import WRONG_JSON, as_integer, as_list, as_object, as_text, each, json_text, read_json
+from penstock.upstream.values import (
+    WRONG_JSON,
+    as_integer,
+    as_list,
+    as_object,
+    as_text,
+    each,
+    json_text,
+    read_json,
+    read_object,
+)
 
 NO_USAGE = Raw()
 """What stands for the usage of a chunk that tells none."""
@@ -81,18 +91,12 @@ decode_chunk = msgspec.json.Decoder(Chunk).decode
 def read_chunk(data: bytes) -> Chunk:
     """Return the chunk in `data`, the JSON of one frame; raise ValueError where it holds none.
 
-    An object without any field we know is an empty chunk. An array of one object counts as the object, for that is
-    how the API wraps an error where a stream was asked for.
+    An object without any field we know is an empty chunk. An array of one object counts as the object.
     """
     try:
         return decode_chunk(data)
     except WRONG_JSON:
-        value = read_json(data)
-    elements = as_list(value)
-    fields = as_object(elements[0] if elements and len(elements) == 1 else value)
-    if fields is None:
-        raise ValueError("no JSON object")
-    return chunk_of(fields)
+        return chunk_of(read_object(data, unwrap=True))
 
 
 def read_document(data: bytes) -> list[Chunk]:

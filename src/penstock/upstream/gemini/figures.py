@@ -6,10 +6,7 @@ from penstock.spec.base import JsonObject
 from penstock.spec.content import LogProb, TopLogProb
 from penstock.stream.fold import whole_text
 from penstock.stream.output import Usage
-from penstock.upstream.values import as_integer, as_list, as_object, as_text, each, kept
-
-LEAST_LOGPROB = -9999.0
-"""What "impossible" is written as, since JSON has no minus infinity; also said for what is no number."""
+from penstock.upstream.values import as_integer, as_list, as_logprob, as_object, as_text, each, kept
 
 _COUNTED = frozenset(
     {
@@ -79,7 +76,4 @@ def _logprob(value: object) -> float:
     # A figure that is not there is nought: the API leaves defaults out. One that JSON cannot write comes as a string.
     if value is None:
         return 0.0
-    whole = as_integer(value)
-    if whole is not None:
-        value = float(max(min(whole, 0), LEAST_LOGPROB))
-    return min(value, 0.0) if isinstance(value, float) else LEAST_LOGPROB
+    return min(as_logprob(value), 0.0)
