@@ -13,7 +13,7 @@ found is the same on all three.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
@@ -30,6 +30,7 @@ from penstock.lint.reading import OWN_PRACTICE, Reading, is_hosted_type
 from penstock.lint.roads import DELTA_EVENTS, Line, Roads, exact_event, is_plain, is_plain_frame
 from penstock.lint.rule import DialectRule, EventRule, FrameRule, GrammarRule, NumberRule, PlaceRule, Rule, ShapeRule
 from penstock.lint.rules import ALL_RULES
+from penstock.lint.rules.identity import SequenceNotIncreasing
 from penstock.lint.shape import Kind, Problem, envelope_problems, in_words, is_bare_failure, problems, without_indexes
 from penstock.spec import events as e
 from penstock.spec.base import is_extension_name
@@ -55,6 +56,8 @@ _CLASSES: Final = {str(cls.__struct_config__.tag): cls for cls in e.STANDARD_EVE
 
 # What an event is about: without it, it says nothing.
 _PAYLOADS: Final = frozenset({"response", "item", "part", "error"})
+# What follows from it that two neighbouring events changed places.
+_HIDDEN_BY_SWAP: Final = frozenset({"OR312", "OR314", "OR402", "OR501", "OR502", "OR503", "OR606"})
 _PLACE_RULES: Final = frozenset({"OR406", "OR407"})
 # What follows from an event that is out of order, or is called by the wrong name.
 _HIDDEN_BY_ORDER: Final = frozenset({"OR313", "OR401", "OR402", "OR504", "OR602", "OR604"})
@@ -123,6 +126,10 @@ class EventLinter:
         self._requests: deque[CreateResponse] = deque(maxlen=MAX_FINDINGS)
         """The requests that were sent while a response was under way."""
         self._broken: tuple[Frame, Finding | None] | None = None
+        self._held: list[Finding] | None = None
+        """What was found of an event before which one number was left out: the next event may be the one missing."""
+        self._is_swapped = False
+        """Whether it was told that the event that is judged changed places with the one before it."""
         profile = profile or Profile()
         # Where another document or a dialect judges, every event is looked at in its plain form.
         self._shortcuts = shortcuts and profile.dialect not in (OLDER_VERSION, "vtcode")
@@ -188,6 +195,7 @@ class EventLinter:
     def _feed_frame(self, frame: Frame) -> None:
         if frame.data == DONE:
             self._settle_broken()
+            self._settle_held(None)
             self._judge_frame(frame, None)
             self.facts.done_sentinels += 1
             self._roads.close()
@@ -230,6 +238,7 @@ class EventLinter:
     def finish(self) -> None:
         """Say that the stream is over."""
         self._settle_broken()
+        self._settle_held(None)
         for rule in self._end_rules:
             self._keep(rule.end(self.facts))
 
@@ -266,6 +275,7 @@ class EventLinter:
             return decode_json_object(data)
         except JSONError as error:
             self._roads.close()
+            self._settle_held(None)
             index = self.facts.events
             begun = self._broken[0] if self._broken is not None and frame is not None else None
             damage = damaged(data, begun.data if begun is not None else None)
@@ -317,6 +327,22 @@ class EventLinter:
             if frame.terminated:
                 self._lose(finding, frame.event, frame.data)
 
+    def _settle_held(self, number: object) -> None:
+        """Report what waited for the next event, which has this number."""
+        self._is_swapped = False
+        held, self._held = self._held, None
+        if held is None:
+            return
+        rule = self._by_code.get("OR401")
+        if isinstance(rule, SequenceNotIncreasing) and type(number) is int and self.facts.is_swapped(number):
+            gap = next((finding for finding in held if finding.code == "OR402"), None)
+            if gap is not None:
+                others = [finding for finding in held if finding.code not in _HIDDEN_BY_SWAP]
+                held = [rule.swapped(gap, number), *others]
+            # Where there is none, what the event was blamed for instead tells that it came too early.
+            self._is_swapped = any(finding.level is Level.ERROR for finding in held)
+        self._keep(held)
+
     def _check_json(self, data: bytes, raw: dict[str, object], offset: int) -> None:
         index = self.facts.events
         if b"\\u" in data:
@@ -337,6 +363,7 @@ class EventLinter:
         self._roads.close()
         self.facts.is_last_lost = False
         fields, dialect = self._reading.read(raw)
+        self._settle_held(fields.get("sequence_number"))
         name = raw.get("type")
         if name == "response.create" and frame is None and self.facts.profile.transport in ("jsonl", "websocket"):
             self._take_request(raw)
@@ -376,6 +403,7 @@ class EventLinter:
         """Judge an event that is exactly as specified."""
         if not isinstance(event, DELTA_EVENTS):
             self._roads.close()
+        self._settle_held(event.sequence_number)
         if isinstance(event, e.ResponseCreated):
             self._take_turn()
         found = len(self.findings) + self.uncounted
@@ -389,7 +417,8 @@ class EventLinter:
         self._judge_event(step, event)
         self.facts.take(step)
         if isinstance(event, DELTA_EVENTS):
-            if step.violation is None and len(self.findings) + self.uncounted == found and step.event is event:
+            is_faultless = self._held is None and len(self.findings) + self.uncounted == found
+            if is_faultless and step.violation is None and step.event is event:
                 self._roads.open(event, data, self.facts.reader, framed=frame is not None)
             else:
                 self._roads.close()
@@ -526,15 +555,16 @@ class EventLinter:
                 found += misplaced
                 event = step.event = self._meant.put_right(event, place_rule.code)
         violation = step.violation = take_step(facts.machine, event, strict=True)
-        if facts.last_number is None or event.sequence_number != facts.last_number + 1:
-            for number_rule in self._number_rules:
-                found += number_rule.check(step, facts)
+        if self._is_swapped or facts.last_number is None or event.sequence_number != facts.last_number + 1:
+            found += self._judge_number(step, event)
         for rule in other_rules:
             found += rule.check(step, facts)
         if violation is None and not found:
             facts.reader.take(event)
             return
         codes = {finding.code for finding in found}
+        if self._is_swapped:
+            found = [finding for finding in found if finding.code not in _HIDDEN_BY_SWAP]
         if violation is not None or codes & _PLACE_RULES:
             found = [finding for finding in found if finding.code not in _HIDDEN_BY_ORDER]
         if violation is None:
@@ -543,7 +573,7 @@ class EventLinter:
             else:
                 facts.reader.take(event)
         else:
-            if not codes & _PLACE_RULES and not self._is_excused(violation, event):
+            if not codes & _PLACE_RULES and not self._is_swapped and not self._is_excused(violation, event):
                 grammar = self._by_grammar.get(violation.rule)
                 if grammar is not None:
                     found.insert(0, grammar.found(grammar.words(violation), step))
@@ -558,7 +588,19 @@ class EventLinter:
             self._meant.settled(event)
         elif codes & {"OR501", "OR314"}:
             self._meant.expect(event)
-        self._keep(finding for finding in found if not self._is_misshapen(finding.path))
+        kept = [finding for finding in found if not self._is_misshapen(finding.path)]
+        if "OR402" in codes and facts.last_number is not None and step.number == facts.last_number + 2:
+            self._held = kept
+        else:
+            self._keep(kept)
+
+    def _judge_number(self, step: Step, event: e.ResponseStreamEvent) -> Iterator[Finding]:
+        """Yield what is wrong with a number that is not the next; where two changed places, that was told."""
+        if self._is_swapped:
+            self._meant.swapped(event)
+            return
+        for rule in self._number_rules:
+            yield from rule.check(step, self.facts)
 
     def _take_up(self, event: e.ResponseStreamEvent) -> None:
         """Let the facts be as the rest of a stream implies that its beginning was."""
@@ -575,7 +617,7 @@ class EventLinter:
     def _judge_late(self, step: Step, event: e.ResponseStreamEvent) -> None:
         """Judge an event that comes after the terminal one: that one does is told once, and its content is not."""
         violation = step.violation = take_step(self.facts.machine, event, strict=True)
-        if violation is None or self._meant.is_after_end or self._meant.explains(violation, event):
+        if violation is None or self._is_swapped or self._meant.is_after_end or self._meant.explains(violation, event):
             return
         self._meant.is_after_end = True
         grammar = self._by_grammar.get(violation.rule)

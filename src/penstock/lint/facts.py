@@ -225,6 +225,10 @@ class Facts:
         if index not in parts:
             yield from (place for place, part in parts.items() if part.is_open)
 
+    def is_swapped(self, number: int) -> bool:
+        """Whether a number is the one that the event just before left out: then the two came in the wrong order."""
+        return number == self.skipped and self.last_number == number + 1 and not self.unnumbered
+
     def lose(self, raw: Mapping[str, object] = NOTHING, *, is_delta: bool = False) -> None:
         """Take note of an event that could not be read; `raw` is what of it could be, `is_delta` whether it was one.
 
@@ -270,6 +274,8 @@ class Facts:
         elif self.skipped is not None and number == self.skipped + 1:
             # Only one event had a number that was too high.
             self.last_number, self.skipped = number, None
+        elif self.is_swapped(number):
+            self.skipped = None
         else:
             # A number that did not rise was meant to: the next is counted from where this one should have been.
             self.last_number += 1

@@ -31,9 +31,10 @@ class Linter:
     """Judges one stream, while it comes.
 
     Feed it bytes (`feed`; SSE, JSON lines or a document, told apart by what they hold) or events (`feed_event`), then
-    `finish`. Each call returns the findings that arose in it; `findings` are all of them. It never raises on a stream:
-    bytes that are no stream at all are a finding, too. Memory is bounded by the text of the response and the largest
-    frame.
+    `finish`. Each call returns the findings that arose in it; `findings` are all of them. What is found of an event
+    before which one number was left out waits for the next event, which may be the one missing: then the two came in
+    the wrong order. It never raises on a stream: bytes that are no stream at all are a finding, too. Memory is bounded
+    by the text of the response and the largest frame.
     """
 
     def __init__(

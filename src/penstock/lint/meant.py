@@ -59,6 +59,12 @@ class Meant:
         self.is_after_end = False
         """Whether it was told that events follow the terminal one."""
 
+    def swapped(self, event: e.ResponseStreamEvent) -> None:
+        """Take note that an event changed places with the one before it: of two deltas the text is known no more."""
+        before = self._facts.last_event
+        if isinstance(event, e.DeltaEvent) and before is not None and _key(event) == _key(before):
+            self._facts.miss(cast("dict[str, object]", to_plain(event)))
+
     # Where an event belongs.
 
     def in_its_place(self, event: e.ResponseStreamEvent) -> e.ResponseStreamEvent:

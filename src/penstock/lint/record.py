@@ -88,6 +88,8 @@ class Recorder:
         self._known_offset, self._known_line = 0, 1
         self._located: list[Located] = []
         self._types: list[str] = []
+        self._recent: dict[int | None, Mapping[str, object]] = {}
+        """The last two events, where they come without bytes: a finding may wait for the event behind its own."""
         self._elements: dict[int, bytes] | None = None
 
     def feed(self, data: bytes) -> list[Located]:
@@ -103,13 +105,9 @@ class Recorder:
         raw: Any = event if isinstance(event, Mapping) else to_plain(event)
         self._types.append(str(raw.get("type", "")))
         index = self.linter.events
-        findings = self.linter.feed_event(event)
-        if not findings:
-            return []
-        text = _Text(json.dumps(dict(raw), ensure_ascii=False, separators=(",", ":"), default=repr), None)
-        located = [_located(finding, text if finding.event == index else None) for finding in findings]
-        self._located += located
-        return located
+        self._recent[index] = raw
+        self._recent.pop(index - 2, None)
+        return self._locate(self.linter.feed_event(event))
 
     def finish(self) -> Judgement:
         """Say that the stream is over; return the verdict."""
@@ -130,6 +128,9 @@ class Recorder:
 
     def _text(self, finding: Finding) -> _Text | None:
         offset = finding.offset
+        raw = self._recent.get(finding.event)
+        if raw is not None:
+            return _Text(json.dumps(dict(raw), ensure_ascii=False, separators=(",", ":"), default=repr), None)
         if offset is None or not self._start <= offset < self._start + len(self._held):
             return None
         at = offset - self._start

@@ -54,7 +54,9 @@ class SequenceNotIncreasing(NumberRule):
         """Return what a gap was where the event that follows it has the `number` that was due."""
         assert gap.event is not None
         follower = gap.event + 1
-        words = f"events {gap.event} and {follower} came in the wrong order: sequence_number {number + 1} before {number}"
+        words = (
+            f"events {gap.event} and {follower} came in the wrong order: sequence_number {number + 1} before {number}"
+        )
         found = self.found(words, path=gap.path, related=follower)
         return replace(found, event=gap.event, offset=gap.offset)
 
