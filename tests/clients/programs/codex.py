@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cases import NAME, NAMED
+import demo
 
 COMMAND = sys.argv[1]
 SECONDS = 60
@@ -131,8 +131,8 @@ def a_compaction(arguments: Sequence[str]) -> None:
     compacting = (*arguments, "-c", "model_auto_compact_token_limit=100")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        codex(folder, folder, *compacting, NAMED)
-        events = codex(folder, folder, *compacting, "resume", "--last", NAME)
+        codex(folder, folder, *compacting, demo.NAMED)
+        events = codex(folder, folder, *compacting, "resume", "--last", demo.NAME)
         assert events[-1]["type"] == "turn.completed", events
         assert any("Alice" in text for text in items(events, "agent_message", "text")), events
 

@@ -5,27 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import demo
 import openai
-from cases import (
-    CALL,
-    CITIES,
-    FAIL,
-    FAILURE,
-    NAME,
-    NAMED,
-    PERSON,
-    REFUSAL,
-    REFUSE,
-    SAID,
-    SAY,
-    THINK,
-    THOUGHT,
-    Cases,
-    equal,
-    holds,
-    once,
-    weather,
-)
+from cases import Cases, equal, holds, once, weather
 from pydantic import BaseModel
 
 cases = Cases("openai")
@@ -55,70 +37,70 @@ def deltas(events: list[Any], kind: str) -> str:
 
 @cases.case("text")
 def text() -> None:
-    response = ask(SAY)
-    equal((response.status, response.output_text), ("completed", SAID), "the answer")
+    response = ask(demo.SAY)
+    equal((response.status, response.output_text), ("completed", demo.SAID), "the answer")
     equal(client.models.list().data[0].id, "demo", "the first model")
 
 
 @cases.case("streaming")
 def streaming() -> None:
-    events = list(ask(SAY, stream=True))
-    equal(deltas(events, "response.output_text.delta"), SAID, "the deltas")
+    events = list(ask(demo.SAY, stream=True))
+    equal(deltas(events, "response.output_text.delta"), demo.SAID, "the deltas")
     equal([event.sequence_number for event in events], list(range(len(events))), "the numbers")
-    equal(events[-1].response.output_text, SAID, "the final answer")
+    equal(events[-1].response.output_text, demo.SAID, "the final answer")
 
 
 @cases.case("streaming, async")
 async def async_streaming() -> None:
     async with openai.AsyncOpenAI(max_retries=0) as asynchronous:
-        stream = await asynchronous.responses.create(model="demo", input=SAY, stream=True)
-        equal(deltas([event async for event in stream], "response.output_text.delta"), SAID, "the deltas")
+        stream = await asynchronous.responses.create(model="demo", input=demo.SAY, stream=True)
+        equal(deltas([event async for event in stream], "response.output_text.delta"), demo.SAID, "the deltas")
 
 
 @cases.case("responses.stream")
 def stream_helper() -> None:
-    with client.responses.stream(model="demo", input=THINK, tools=TOOLS) as stream:
+    with client.responses.stream(model="demo", input=demo.THINK, tools=TOOLS) as stream:
         events = list(stream)
         final = stream.get_final_response()
-    equal(deltas(events, "response.output_text.delta"), SAID, "the deltas")
-    once(deltas(events, "response.reasoning_summary_text.delta"), THOUGHT, "the summary's deltas")
-    equal(final.output_text, SAID, "the final answer")
+    equal(deltas(events, "response.output_text.delta"), demo.SAID, "the deltas")
+    once(deltas(events, "response.reasoning_summary_text.delta"), demo.THOUGHT, "the summary's deltas")
+    equal(final.output_text, demo.SAID, "the final answer")
 
 
 @cases.case("reasoning")
 def reasoning() -> None:
     for more in ({}, {"reasoning": {"effort": "low", "summary": "auto"}}):
-        item = ask(THINK, **more).output[0]
+        item = ask(demo.THINK, **more).output[0]
         equal(item.type, "reasoning", "the first item")
-        once("".join(part.text for part in item.summary), THOUGHT, "the summary")
+        once("".join(part.text for part in item.summary), demo.THOUGHT, "the summary")
 
 
 @cases.case("encrypted reasoning")
 def encrypted_reasoning() -> None:
     asked = {"include": ["reasoning.encrypted_content"], "store": False}
-    first = ask(THINK, **asked)
+    first = ask(demo.THINK, **asked)
     if not first.output[0].encrypted_content:
         raise AssertionError(f"the reasoning is not encrypted: {first.output[0]}")
-    again = [{"role": "user", "content": THINK}, *first.output, {"role": "user", "content": SAY}]
-    equal(ask(again, **asked).output_text, SAID, "the second answer")
+    again = [{"role": "user", "content": demo.THINK}, *first.output, {"role": "user", "content": demo.SAY}]
+    equal(ask(again, **asked).output_text, demo.SAID, "the second answer")
 
 
 @cases.case("refusal")
 def refusal() -> None:
-    equal(ask(REFUSE).output[0].content[0].refusal, REFUSAL, "the refusal")
-    with client.responses.stream(model="demo", input=REFUSE) as stream:
-        equal(deltas(list(stream), "response.refusal.delta"), REFUSAL, "the deltas")
+    equal(ask(demo.REFUSE).output[0].content[0].refusal, demo.REFUSAL, "the refusal")
+    with client.responses.stream(model="demo", input=demo.REFUSE) as stream:
+        equal(deltas(list(stream), "response.refusal.delta"), demo.REFUSAL, "the deltas")
 
 
 @cases.case("parallel calls")
 def calls() -> None:
-    with client.responses.stream(model="demo", input=CALL, tools=TOOLS) as stream:
+    with client.responses.stream(model="demo", input=demo.CALL, tools=TOOLS) as stream:
         events = list(stream)
         final = stream.get_final_response()
     cities = [json.loads(item.arguments)["city"] for item in final.output if item.type == "function_call"]
-    equal(cities, CITIES, "the calls")
+    equal(cities, demo.CITIES, "the calls")
     done = [event.arguments for event in events if event.type == "response.function_call_arguments.done"]
-    equal([json.loads(arguments)["city"] for arguments in done], CITIES, "the arguments of the events")
+    equal([json.loads(arguments)["city"] for arguments in done], demo.CITIES, "the arguments of the events")
 
 
 def results(response: Any) -> list[Any]:
@@ -135,20 +117,20 @@ def results(response: Any) -> list[Any]:
 
 @cases.case("tool results")
 def tool_results() -> None:
-    first = ask(CALL, tools=TOOLS)
+    first = ask(demo.CALL, tools=TOOLS)
     chained = ask(results(first), tools=TOOLS, previous_response_id=first.id)
-    whole = ask([{"role": "user", "content": CALL}, *first.output, *results(first)], tools=TOOLS, store=False)
-    for city in CITIES:
+    whole = ask([{"role": "user", "content": demo.CALL}, *first.output, *results(first)], tools=TOOLS, store=False)
+    for city in demo.CITIES:
         holds(chained.output_text, weather(city), "the answer to a chained response")
         holds(whole.output_text, weather(city), "the answer to a whole conversation")
 
 
 @cases.case("conversation")
 def conversation() -> None:
-    first = ask(NAMED)
-    holds(ask(NAME, previous_response_id=first.id).output_text, "Alice", "the answer")
+    first = ask(demo.NAMED)
+    holds(ask(demo.NAME, previous_response_id=first.id).output_text, "Alice", "the answer")
     equal(client.responses.retrieve(first.id).output_text, first.output_text, "the stored response")
-    equal(client.responses.input_items.list(first.id).data[0].content[0].text, NAMED, "the stored input")
+    equal(client.responses.input_items.list(first.id).data[0].content[0].text, demo.NAMED, "the stored input")
     client.responses.delete(first.id)
     try:
         client.responses.retrieve(first.id)
@@ -160,25 +142,28 @@ def conversation() -> None:
 
 @cases.case("compaction")
 def compaction() -> None:
-    first = ask(NAMED)
+    first = ask(demo.NAMED)
     compacted = client.responses.compact(model="demo", previous_response_id=first.id)
-    again = [*(item.model_dump(exclude_unset=True) for item in compacted.output), {"role": "user", "content": NAME}]
+    again = [
+        *(item.model_dump(exclude_unset=True) for item in compacted.output),
+        {"role": "user", "content": demo.NAME},
+    ]
     holds(ask(again).output_text, "Alice", "the answer")
 
 
 @cases.case("failure")
 def failure() -> None:
     try:
-        ask(FAIL)
+        ask(demo.FAIL)
     except openai.APIStatusError as error:
         equal((error.status_code, error.code), (429, "demo_failure"), "the error")
-        holds(error.message, FAILURE, "the message")
+        holds(error.message, demo.FAILURE, "the message")
     else:
         raise AssertionError("nothing was raised")
-    with client.responses.stream(model="demo", input=FAIL) as stream:
+    with client.responses.stream(model="demo", input=demo.FAIL) as stream:
         last = list(stream)[-1]
     equal(last.type, "response.failed", "the last event")
-    equal((last.response.error.code, last.response.error.message), ("demo_failure", FAILURE), "the error")
+    equal((last.response.error.code, last.response.error.message), ("demo_failure", demo.FAILURE), "the error")
 
 
 @cases.case("wrong requests")
@@ -211,10 +196,10 @@ def incomplete() -> None:
 
 @cases.case("structured output")
 def structured_output() -> None:
-    response = client.responses.parse(model="demo", input=PERSON, text_format=Person)
+    response = client.responses.parse(model="demo", input=demo.PERSON, text_format=Person)
     if not isinstance(response.output_parsed, Person):
         raise AssertionError(f"nothing was parsed: {response.output}")
-    with client.responses.stream(model="demo", input=PERSON, text_format=Person) as stream:
+    with client.responses.stream(model="demo", input=demo.PERSON, text_format=Person) as stream:
         list(stream)
         equal(stream.get_final_response().output_parsed, response.output_parsed, "what was parsed of the stream")
 
@@ -232,15 +217,15 @@ def turn(connection: Any, prompt: Any, **more: Any) -> list[Any]:
 @cases.case("WebSocket")
 def websocket() -> None:
     with client.responses.connect() as connection:
-        first = turn(connection, CALL, tools=TOOLS, store=False)[-1].response
+        first = turn(connection, demo.CALL, tools=TOOLS, store=False)[-1].response
         events = turn(connection, results(first), tools=TOOLS, store=False, previous_response_id=first.id)
         holds(events[-1].response.output_text, weather("London"), "the answer")
         equal(deltas(events, "response.output_text.delta"), events[-1].response.output_text, "the deltas")
         wrong = turn(connection, "Hello", previous_response_id="resp_nobody")[-1]
         equal((wrong.type, wrong.error.code), ("error", "previous_response_not_found"), "the error")
-        failed = turn(connection, FAIL)[-1]
-        equal((failed.type, failed.response.error.message), ("response.failed", FAILURE), "the failure")
-        equal(turn(connection, SAY)[-1].response.output_text, SAID, "the answer after the errors")
+        failed = turn(connection, demo.FAIL)[-1]
+        equal((failed.type, failed.response.error.message), ("response.failed", demo.FAILURE), "the failure")
+        equal(turn(connection, demo.SAY)[-1].response.output_text, demo.SAID, "the answer after the errors")
 
 
 cases.run()

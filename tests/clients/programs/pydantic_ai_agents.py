@@ -4,26 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cases import (
-    CALL,
-    CITIES,
-    FAIL,
-    FAILURE,
-    NAME,
-    NAMED,
-    PERSON,
-    REFUSAL,
-    REFUSE,
-    SAID,
-    SAY,
-    THINK,
-    THOUGHT,
-    Cases,
-    equal,
-    holds,
-    once,
-    weather,
-)
+import demo
+from cases import Cases, equal, holds, once, weather
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPartDelta, ThinkingPart, ThinkingPartDelta
@@ -80,32 +62,32 @@ async def streamed(who: Agent[None, Any], prompt: str) -> tuple[Any, str, str]:
 
 @cases.case("text")
 async def text() -> None:
-    equal((await agent().run(SAY)).output, SAID, "the answer")
+    equal((await agent().run(demo.SAY)).output, demo.SAID, "the answer")
 
 
 @cases.case("streaming")
 async def streaming() -> None:
-    result, said, _ = await streamed(agent(), SAY)
-    equal((result.output, said), (SAID, SAID), "the answer and what was streamed")
+    result, said, _ = await streamed(agent(), demo.SAY)
+    equal((result.output, said), (demo.SAID, demo.SAID), "the answer and what was streamed")
 
 
 @cases.case("reasoning")
 async def reasoning() -> None:
     settings = OpenAIResponsesModelSettings(openai_reasoning_effort="low", openai_reasoning_summary="auto")
-    once(thoughts((await agent(model_settings=settings).run(THINK)).all_messages()), THOUGHT, "the thoughts")
-    result, _, thought = await streamed(agent(), THINK)
-    once(thought, THOUGHT, "the thoughts while streaming")
-    once(thoughts(result.all_messages()), THOUGHT, "the thoughts after streaming")
+    once(thoughts((await agent(model_settings=settings).run(demo.THINK)).all_messages()), demo.THOUGHT, "the thoughts")
+    result, _, thought = await streamed(agent(), demo.THINK)
+    once(thought, demo.THOUGHT, "the thoughts while streaming")
+    once(thoughts(result.all_messages()), demo.THOUGHT, "the thoughts after streaming")
 
 
 @cases.case("refusal")
 async def refusal() -> None:
     try:
-        result = await agent().run(REFUSE)
+        result = await agent().run(demo.REFUSE)
     except Exception as error:  # noqa: BLE001 - it takes a refusal for an error
-        holds(str(error), REFUSAL, "the error")
+        holds(str(error), demo.REFUSAL, "the error")
     else:
-        holds(result.output, REFUSAL, "the answer")
+        holds(result.output, demo.REFUSAL, "the answer")
 
 
 @cases.case("parallel calls")
@@ -114,29 +96,29 @@ async def tools() -> None:
     for is_streamed in (False, True):
         asked.clear()
         who = agent(tools=[get_weather])
-        result = (await streamed(who, CALL))[0] if is_streamed else await who.run(CALL)
-        equal(sorted(asked), sorted(CITIES), "the calls")
-        for city in CITIES:
+        result = (await streamed(who, demo.CALL))[0] if is_streamed else await who.run(demo.CALL)
+        equal(sorted(asked), sorted(demo.CITIES), "the calls")
+        for city in demo.CITIES:
             holds(result.output, weather(city), "the answer")
 
 
 @cases.case("conversation")
 async def conversation() -> None:
-    first = await agent().run(NAMED)
-    second = await agent().run(NAME, message_history=first.all_messages())
+    first = await agent().run(demo.NAMED)
+    second = await agent().run(demo.NAME, message_history=first.all_messages())
     holds(second.output, "Alice", "the answer to the whole conversation")
     settings = OpenAIResponsesModelSettings(openai_previous_response_id="auto")
-    chained = await agent(model_settings=settings).run(NAME, message_history=first.all_messages())
+    chained = await agent(model_settings=settings).run(demo.NAME, message_history=first.all_messages())
     holds(chained.output, "Alice", "the answer to a chained response")
 
 
 @cases.case("failure")
 async def failure() -> None:
-    for ask in (lambda: agent().run(FAIL), lambda: streamed(agent(), FAIL)):
+    for ask in (lambda: agent().run(demo.FAIL), lambda: streamed(agent(), demo.FAIL)):
         try:
             await ask()
         except Exception as error:  # noqa: BLE001 - it has one for HTTP, and another one for streams
-            holds(str(error), FAILURE, "the error")
+            holds(str(error), demo.FAILURE, "the error")
         else:
             raise AssertionError("nothing was raised")
 
@@ -144,7 +126,7 @@ async def failure() -> None:
 @cases.case("structured output")
 async def structured_output() -> None:
     for output in (Person, NativeOutput(Person)):
-        result = await agent(output_type=output).run(PERSON)
+        result = await agent(output_type=output).run(demo.PERSON)
         if not isinstance(result.output, Person):
             raise AssertionError(f"got {result.output!r}")
 
