@@ -47,6 +47,8 @@ ALLOWED = {"type": "allowed_tools", "tools": [{"type": "function", "name": "g"}]
         ({"max_tool_calls": 2}, ["f", "g"], "max_tool_calls"),
         ({"tools": None}, [], "tools"),
         ({"tools": []}, [], "tools"),
+        # A function that is offered twice does not make every other one be offered.
+        ({"tools": [TOOLS[0], TOOLS[0]]}, ["f", "f"], "tools"),
     ],
 )
 def test_calls_that_may_not_be_made_are_left_out_and_told_of(

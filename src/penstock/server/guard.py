@@ -31,9 +31,9 @@ class Guard:
         self._lose = lose
         choice = request.tool_choice
         tools = request.tools or []
-        names = {tool.name for tool in tools if isinstance(tool, FunctionToolParam)}
+        functions = [tool for tool in tools if isinstance(tool, FunctionToolParam)]
         # A model may call what was offered, and nothing else; where other kinds of tools were, their names are unknown.
-        self._offered = names if len(names) == len(tools) else None
+        self._offered = {function.name for function in functions} if len(functions) == len(tools) else None
         self._allowed: set[str] | None = None
         self._demanded: str | None = None
         mode: str | None = None
