@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 from typing import Any
@@ -160,6 +161,21 @@ def test_a_body_that_is_no_request_is_refused(path: str, body: bytes, kind: str,
         async with started(App(ScriptedProvider([Text("Hello.")]), limits=Limits(body=150_000))) as served:
             reply = await ask(served, body, path=path, content_type=kind)
             assert (reply.status, reply.error["type"], reply.error["code"]) == (status, "invalid_request", code)
+            await lives(served)
+
+    run(work())
+
+
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("br, zstd", 415), ("Identity", 200), ("", 200)])
+def test_a_compressed_body_is_refused_by_the_name_of_what_it_is(coding: str, status: int) -> None:
+    async def work() -> None:
+        async with started(app()) as served:
+            body = gzip.compress(json.dumps(GOOD).encode()) if status == 415 else GOOD
+            reply = await ask(served, body, content_encoding=coding)
+            assert reply.status == status
+            if status == 415:
+                assert reply.error["code"] == "unsupported_content_encoding"
+                assert reply.headers["accept-encoding"] == "identity"
             await lives(served)
 
     run(work())

@@ -200,7 +200,7 @@ class Endpoints:
         return self._service.keys.owner(request.headers.get("authorization")), client_of(request.headers)
 
     async def _body(self, request: Request) -> bytes:
-        """Return the body of a request. Raises Refused where it is not called JSON, too large or too slow."""
+        """Return the body of a request. Raises Refused where it is not called JSON, compressed, too large or slow."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             # Spec: "Clients MUST send request bodies encoded as `application/json`". It also keeps web pages out, which
@@ -209,6 +209,15 @@ class Endpoints:
                 f"the header Content-Type: expected 'application/json', got {kind!r}",
                 code="unsupported_media_type",
                 status=415,
+            )
+        coding = request.headers.get("content-encoding", "").strip().lower()
+        if coding not in ("", "identity"):
+            # The status is what RFC 9110, 15.5.16 has for it. A few bytes can unpack to more than a server bears.
+            raise Refused.because(
+                f"the header Content-Encoding: requests are taken uncompressed, got {coding!r}",
+                code="unsupported_content_encoding",
+                status=415,
+                headers={"Accept-Encoding": "identity"},
             )
         limit = self._service.limits.body
         length = request.headers.get("content-length", "")
