@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 from msgspec import UNSET
 
+from penstock.lint.difference import DONE_EVENT, STREAM, counted, where_they_differ
 from penstock.spec.base import UnknownObject, is_extension_name
 from penstock.spec.content import Content, LogProb, OutputTextContent
 from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
@@ -15,7 +16,6 @@ from penstock.stream.machine import part_kind
 from penstock.wire.codec import encode_plain, to_plain
 
 __all__ = [
-    "SHOWN",
     "adds_parts",
     "call_arguments",
     "clipped",
@@ -25,11 +25,7 @@ __all__ = [
     "is_known_kind",
     "is_streamed",
     "part_texts",
-    "where_texts_differ",
 ]
-
-SHOWN: Final = 40
-"""How many characters of a text a message shows: enough to find the place, and within a line."""
 
 
 def clipped(value: object) -> str:
@@ -38,37 +34,12 @@ def clipped(value: object) -> str:
     return text if len(text) <= _CLIPPED else f"{text[:_CLIPPED]}..."
 
 
-def quoted(text: str) -> str:
-    """Return a text as a message shows it: in quotes, and no more of it than is needed to find it."""
-    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r}..."
-
-
 _CLIPPED: Final = 60
 _KINDS: Final = frozenset(
     str(kind.__struct_config__.tag)
     for kind in get_args(Item) + get_args(Content)
     if not issubclass(kind, UnknownObject)
 )
-_STREAMED: Final = "was streamed"
-_DONE: Final = "its done event said"
-
-
-def where_texts_differ(streamed: str, said: str) -> str:
-    """Return, in words, where a text parts from the one that was streamed."""
-    return _where(streamed, said, _STREAMED)
-
-
-def _where(streamed: str, said: str, how: str) -> str:
-    at = next(
-        (i for i, (a, b) in enumerate(zip(streamed, said, strict=False)) if a != b), min(len(streamed), len(said))
-    )
-    if len(streamed) == at:
-        return f"says {_count(len(said) - at, 'character')} more than {how}: {said[at : at + SHOWN]!r}"
-    if len(said) == at:
-        missing = _count(len(streamed) - at, "character")
-        return f"lacks the last {missing} of what {how}: {streamed[at : at + SHOWN]!r}"
-    place = f"after its first {_count(at, 'character')}" if at else "from its beginning on"
-    return f"differs {place}: {said[at : at + SHOWN]!r} here, {streamed[at : at + SHOWN]!r} in what {how}"
 
 
 def part_texts(part: PartDraft, gaps: Container[TextBuffer]) -> list[str]:
@@ -112,7 +83,7 @@ def differences_from_draft(item: Item, draft: ItemDraft, gaps: Container[TextBuf
         case FunctionCallItem():
             told = call_arguments(draft, gaps)
             if told and item.arguments not in told:
-                yield ".arguments", f"the call's arguments text {where_texts_differ(told[0], item.arguments)}"
+                yield ".arguments", f"the call's arguments text {where_they_differ(told[0], item.arguments, STREAM)}"
         case MessageItem():
             yield from _differing_parts(".content", item.content, draft.content, gaps)
         case ReasoningItem():
@@ -130,7 +101,7 @@ def _differing_parts(
         draft = drafts[index]
         told = draft.done if draft.done is not None else draft.added
         if not 0 <= index < len(parts):
-            yield path, f"the item has {_count(len(parts), 'part')}, {max(drafts) + 1} were streamed"
+            yield path, f"the item has {counted(len(parts), 'part')}, {max(drafts) + 1} were streamed"
             return
         part, texts, kinds = parts[index], done_texts(draft, gaps), {part_kind(told), part_kind(draft.added)}
         at = f"{path}[{index}]"
@@ -140,7 +111,7 @@ def _differing_parts(
             yield f"{at}.type", f"the part is {part_kind(part)}, streamed was {part_kind(told)}"
         elif texts and part_text(part) not in texts:
             key = "refusal" if part_kind(part) == "refusal" else "text"
-            yield f"{at}.{key}", f"the part's text {where_texts_differ(texts[0], part_text(part))}"
+            yield f"{at}.{key}", f"the part's text {where_they_differ(texts[0], part_text(part), STREAM)}"
         elif draft.done is None and draft.streamed in gaps:
             continue  # nor is it known what else was streamed
         elif isinstance(part, OutputTextContent) and isinstance(told, OutputTextContent):
@@ -164,14 +135,9 @@ def is_known_kind(kind: str) -> bool:
 def different_lists(what: str, said: Sequence[object], streamed: Sequence[object]) -> str:
     """Return, in words, how two lists differ: in length, or from which entry."""
     if len(said) != len(streamed):
-        return f"the part has {_count(len(said), what)}, {len(streamed)} came before"
+        return f"the part has {counted(len(said), what)}, {len(streamed)} came before"
     at = next(index for index, (a, b) in enumerate(zip(said, streamed, strict=True)) if a != b)
     return f"the part's {what} {at} is not the one that came before"
-
-
-def _count(number: int, what: str) -> str:
-    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{number} {what if number == 1 else plural}"
 
 
 def adds_parts(item: Item, draft: ItemDraft) -> bool:
@@ -201,7 +167,10 @@ def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:
                 if was != now:
                     yield f".{name}", f"the call's {name} is {now!r}, its done event said {was!r}"
             if item.arguments != done.arguments:
-                yield ".arguments", f"the call's arguments text {_where(done.arguments, item.arguments, _DONE)}"
+                yield (
+                    ".arguments",
+                    f"the call's arguments text {where_they_differ(done.arguments, item.arguments, DONE_EVENT)}",
+                )
         case MessageItem(), MessageItem():
             if item.role != done.role:
                 yield ".role", f"the message's role is {item.role!r}, its done event said {done.role!r}"
@@ -215,7 +184,7 @@ def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:
 
 def _differing_lists(path: str, parts: Sequence[Content], told: Sequence[Content]) -> Iterator[tuple[str, str]]:
     if len(parts) != len(told):
-        yield path, f"the item has {_count(len(parts), 'part')}, its done event had {len(told)}"
+        yield path, f"the item has {counted(len(parts), 'part')}, its done event had {len(told)}"
         return
     for index, (part, was) in enumerate(zip(parts, told, strict=True)):
         at = f"{path}[{index}]"
@@ -223,7 +192,7 @@ def _differing_lists(path: str, parts: Sequence[Content], told: Sequence[Content
             yield f"{at}.type", f"the part is {part_kind(part)}, its done event said {part_kind(was)}"
         elif part_text(part) != part_text(was):
             key = "refusal" if part_kind(part) == "refusal" else "text"
-            yield f"{at}.{key}", f"the part's text {_where(part_text(was), part_text(part), _DONE)}"
+            yield f"{at}.{key}", f"the part's text {where_they_differ(part_text(was), part_text(part), DONE_EVENT)}"
         elif isinstance(part, OutputTextContent) and isinstance(was, OutputTextContent):
             if part.annotations != was.annotations:
                 yield f"{at}.annotations", different_lists("annotation", part.annotations, was.annotations)

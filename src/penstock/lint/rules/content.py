@@ -17,9 +17,8 @@ from penstock.lint.compare import (
     different_lists,
     is_known_kind,
     part_texts,
-    quoted,
-    where_texts_differ,
 )
+from penstock.lint.difference import STREAM, quoted, where_they_differ
 from penstock.lint.examples import Example, change
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
@@ -93,7 +92,7 @@ class DoneDiffersFromDeltas(EventRule):
                 said, path = event.refusal, "refusal"
         if any(told) and said not in told:
             what = "arguments text" if path == "arguments" else path
-            yield self.found(f"the {what} {where_texts_differ(told[0], said)}", step, path=path)
+            yield self.found(f"the {what} {where_they_differ(told[0], said, STREAM)}", step, path=path)
         elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
             part = facts.part(event)
             if part is None or part.streamed in facts.gaps:
@@ -147,7 +146,9 @@ class PartDiffersFromContent(EventRule):
         if texts and part_text(event.part) not in texts:
             key = "refusal" if part_kind(event.part) == "refusal" else "text"
             yield self.found(
-                f"the part's text {where_texts_differ(texts[0], part_text(event.part))}", step, path=f"part.{key}"
+                f"the part's text {where_they_differ(texts[0], part_text(event.part), STREAM)}",
+                step,
+                path=f"part.{key}",
             )
         elif isinstance(event.part, OutputTextContent) and draft.streamed not in facts.gaps:
             said = (

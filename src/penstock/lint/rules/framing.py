@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.lint.compare import quoted
+from penstock.lint.difference import quoted
 from penstock.lint.examples import Example
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.lint.compare import call_arguments, quoted
+from penstock.lint.compare import call_arguments
+from penstock.lint.difference import quoted
 from penstock.lint.examples import Example, change, drop, drop_all, insert_after, move, repeat
 from penstock.lint.facts import Facts, Step
 from penstock.lint.findings import Finding, Level
