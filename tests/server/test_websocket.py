@@ -220,8 +220,10 @@ def test_what_waits_behind_a_turn_is_limited_and_what_is_refused_is_told_in_its_
 
 def test_a_client_that_floods_its_connection_is_shut_out() -> None:
     with connected(App(HeldProvider(), limits=Limits(websocket_waiting=1, shutdown_seconds=0))) as socket:
-        for _ in range(10):
-            ask(socket)
+        # Which of them is the one too many depends on how quickly the server takes them.
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(10):
+                ask(socket)
         with pytest.raises(ConnectionClosed) as closed:
             rest_of(socket)
         assert closed.value.rcvd is not None
