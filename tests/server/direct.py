@@ -97,9 +97,11 @@ async def ask(
     return await _exchange(app, body, method, path, headers=headers)
 
 
-async def follow(app: ASGIApp, body: object, heard: Callable[[Message], Awaitable[None]]) -> Reply:
+async def follow(
+    app: ASGIApp, body: object, heard: Callable[[Message], Awaitable[None]], path: str = "/v1/responses"
+) -> Reply:
     """Ask for a response; `heard` is told of what comes back, as it comes, and the application waits for it."""
-    return await _exchange(app, body, "POST", "/v1/responses", headers={}, heard=heard)
+    return await _exchange(app, body, "POST", path, headers={}, heard=heard)
 
 
 async def _exchange(

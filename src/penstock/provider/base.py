@@ -72,5 +72,8 @@ class Provider(ABC):
         """Return the models that can be asked for; empty where the provider cannot tell."""
         return []
 
+    def open(self) -> None:  # noqa: B027 - most have nothing to take up
+        """Answer again after `aclose`, maybe in another event loop. Nothing happens to one that was not closed."""
+
     async def aclose(self) -> None:  # noqa: B027 - most have nothing to let go of
-        """Let go of connections; answers under way are cut off."""
+        """Let go of connections; answers under way are cut off, and no others can be had until `open`."""

@@ -77,7 +77,7 @@ class Line:
         return f"{self.base.origin()}{self.base.path}"
 
     def begin(self, method: str, path: str) -> Exchange:
-        """Return an exchange about `path`, which may have a query; `end` it. Raises RuntimeError after `aclose`."""
+        """Return an exchange about `path`, which may have a query; `end` it. Raises RuntimeError while closed."""
         if self._is_closed:
             raise RuntimeError("the provider was closed: it answers nothing any more")
         pool = self._pool()
@@ -109,8 +109,12 @@ class Line:
         """Return `error` without what nobody but the provider may see."""
         return self._secrets.hide_in(error)
 
+    def open(self) -> None:
+        """Let exchanges begin again after `aclose`."""
+        self._is_closed = False
+
     async def aclose(self) -> None:
-        """Close the connections of this event loop; what is under way there fails, and nothing begins any more."""
+        """Close the connections of this event loop; what is under way there fails, and nothing begins until `open`."""
         self._is_closed = True
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:

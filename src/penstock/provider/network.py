@@ -108,8 +108,12 @@ class NetworkProvider(Provider):
             path = f"{first}{'&' if '?' in first else '?'}{query}"
         return list(found.values())
 
+    def open(self) -> None:
+        """Answer again after `aclose`, over new connections."""
+        self._line.open()
+
     async def aclose(self) -> None:
-        """Close the connections of this event loop; answers under way fail, and no others can be had."""
+        """Close the connections of this event loop; answers under way fail, and no others can be had until `open`."""
         await self._line.aclose()
 
     async def _fetched(self, path: str) -> bytes:

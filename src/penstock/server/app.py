@@ -59,7 +59,8 @@ class App:
 
     `models` is what answers: an async generator function that takes the request and yields what the model says, a
     `Provider`, or several of either by the name of their model. Run it with any ASGI server (`uvicorn module:app`), or
-    mount it: paths begin with `prefix`.
+    mount it: paths begin with `prefix`. Mounted, it needs its `lifespan` to end well; without it,
+    the first request begins.
     """
 
     def __init__(
@@ -79,17 +80,16 @@ class App:
         """Serve `models`.
 
         `store`: where responses are kept, a `Store` or the URL of a database; None keeps none. The default is kept in
-        memory, and gone with the process. `ttl`: for how many seconds, None for ever. `keys`: who is let in, pairs of
-        name and API key; None lets everybody in. `secret` (32 characters or more) seals what clients keep for the
-        server; without one, compacted conversations are good until the process ends. `origins`: which web pages may
-        ask, `https://chat.example.com`.
+        memory, and gone when the application is stopped. A `Store` is opened here, and closed by whoever made it.
+        `ttl`: for how many seconds, None for ever. `keys`: who is let in, pairs of name and API key; None lets
+        everybody in. `secret` (32 characters or more) seals what clients keep for the server; without one, compacted
+        conversations are good until the process ends. `origins`: which web pages may ask, `https://chat.example.com`.
         """
-        self._store = SQLStore(store, clock=time.time) if isinstance(store, str) else store
-        self._is_own_store = isinstance(store, str)
+        self._store_url = store if isinstance(store, str) else None
         self._origins = frozenset(origins)
         self.service = Service(
             models=_models(models),
-            store=self._store,
+            store=SQLStore(store, clock=time.time) if isinstance(store, str) else store,
             keys=keys if isinstance(keys, Keys) else Keys(keys or ()),
             seals=Seals(secret),
             limits=limits or Limits(),
@@ -98,7 +98,7 @@ class App:
             ttl=ttl,
         )
         self._sweeper = Sweeper(self.service)
-        self._starting = asyncio.Lock()
+        self._changing: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._is_started = False
         endpoints = Endpoints(self.service)
         path = f"{prefix}/responses"
@@ -121,7 +121,7 @@ class App:
                 StoreError: _store_error,
                 Exception: _broke,
             },
-            lifespan=self._lifespan,
+            lifespan=self.lifespan,
         )
         self._asgi.router.redirect_slashes = False
         if self._origins:
@@ -145,7 +145,7 @@ class App:
                 )
                 await _deny(refused, scope, receive, send)
                 return
-            if not self._is_started:
+            if not self._is_started and not self.service.is_stopping:
                 # Mounted where nobody runs our lifespan: begin with the first request.
                 try:
                     await self.start()
@@ -160,13 +160,19 @@ class App:
         await self._asgi(scope, receive, send)
 
     async def start(self) -> None:
-        """Open the store and begin to look after streams. Called by the server's lifespan; may be repeated."""
-        async with self._starting:
+        """Open the store and begin to look after streams. Called by the server's lifespan; may be repeated.
+
+        What was stopped begins again, in another event loop, too; responses that were kept in memory are gone then.
+        """
+        async with self._lock():
             if self._is_started:
                 return
-            if self._store is not None:
-                await self._store.open()
-                abandoned = await self._store.abandon()
+            if self.service.is_stopping:
+                self._renew()
+            store = self.service.store
+            if store is not None:
+                await store.open()
+                abandoned = await store.abandon()
                 if abandoned:
                     _log.warning("%d responses were in progress when their server ended; now they failed", abandoned)
             self._sweeper.start()
@@ -174,14 +180,34 @@ class App:
 
     async def stop(self) -> None:
         """Let what is under way end, or end it; close the store and the providers. Called by the server's lifespan."""
-        await self.service.stop()
-        await self._sweeper.stop()
-        await self.service.models.aclose()
-        if self._store is not None and self._is_own_store:
-            await self._store.close()
+        async with self._lock():
+            self._is_started = False
+            await self.service.stop()
+            await self._sweeper.stop()
+            await self.service.models.aclose()
+            if self.service.store is not None and self._store_url is not None:
+                await self.service.store.close()
+
+    def _lock(self) -> asyncio.Lock:
+        """Return what keeps a start and an end apart; a lock is of one event loop, as is all that it guards."""
+        loop = asyncio.get_running_loop()
+        if self._changing is None or self._changing[0] is not loop:
+            self._changing = loop, asyncio.Lock()
+        return self._changing[1]
+
+    def _renew(self) -> None:
+        """Make usable what `stop` let go of."""
+        self.service.resume()
+        self.service.models.open()
+        if self._store_url is not None:
+            self.service.store = SQLStore(self._store_url, clock=time.time)
 
     @asynccontextmanager
-    async def _lifespan(self, app: object) -> AsyncGenerator[None]:  # noqa: ARG002 - Starlette's form
+    async def lifespan(self, app: object = None) -> AsyncGenerator[None]:  # noqa: ARG002 - Starlette's form
+        """Serve while the context lasts: the lifespan of an application that this one is mounted in.
+
+        `Starlette(lifespan=app.lifespan)`, and so FastAPI. May be entered again after its end.
+        """
         await self.start()
         try:
             yield

@@ -78,6 +78,11 @@ class Models:
         others = await self._default.provider.models() if self._default is not None else []
         return [*named, *(info for info in others if info.id not in self._models)]
 
+    def open(self) -> None:
+        """Let all providers answer, those too that were let go of."""
+        for provider in self.providers():
+            provider.open()
+
     async def aclose(self) -> None:
         """Let go of all providers."""
         for provider in self.providers():

@@ -250,6 +250,14 @@ class Service:
             turn.stop(SHUTTING_DOWN)
         await self._idle_within(HURRIED_SECONDS if self._is_hurried else GRACE_SECONDS)
 
+    def resume(self) -> None:
+        """Begin again after `stop`, maybe in another event loop."""
+        self._is_stopping = self._is_hurried = False
+        # An event belongs to the loop in which somebody first waited for it.
+        self._idle = asyncio.Event()
+        if not self._under_way:
+            self._idle.set()
+
     def hurry(self) -> None:
         """Let `stop`, when it is called next, end what is under way at once."""
         self._is_hurried = True

@@ -53,7 +53,13 @@ class GroupCommit:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to carry out."""
+        """Begin to carry out. May be repeated; raises StoreUnavailableError where that is in another event loop."""
+        if self._task is not None:
+            if self._task.get_loop() is not asyncio.get_running_loop():
+                raise StoreUnavailableError(
+                    "The store was opened in another event loop; each needs a store of its own."
+                )
+            return
         self._task = asyncio.create_task(self._run(), name="penstock store")
 
     @property

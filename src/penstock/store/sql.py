@@ -47,7 +47,7 @@ class SQLStore(Store):
         self._process_id = process_id or uuid.uuid4().hex
 
     async def open(self) -> None:
-        """Connect, and bring the database to the present form."""
+        """Connect, and bring the database to the present form. May be repeated, in the same event loop."""
         try:
             await self._database.write(upgrade)
         except (SQLAlchemyError, OSError) as error:
