@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.lint.examples import Edit, Example, change, drop_all, remove, truncate
+from penstock.lint.examples import Edit, Example, change, drop, drop_all, remove, truncate
 from penstock.lint.linter import lint
 from penstock.lint.shown import judged
 
@@ -14,6 +14,7 @@ DELTA = "response.output_text.delta"
 ITEM_ADDED = "response.output_item.added"
 PART_ADDED = "response.content_part.added"
 TEXT_DONE = "response.output_text.done"
+ITEM_DONE = "response.output_item.done"
 COMPLETED = "response.completed"
 LONG = "x" * 50
 TOOLS: dict[str, Any] = {
@@ -78,6 +79,33 @@ def text(*edits: Edit) -> Example:
             "the stream ends while the response is in progress; open: output[0], output[0].content[0]",
         ),
         (
+            text(drop(ITEM_DONE)),
+            f"response.completed comes while open: output[0] (message 'msg_1'); {ITEM_DONE} is due",
+        ),
+        (
+            text(drop(ITEM_DONE), drop("response.content_part.done")),
+            ("response.completed comes while open: output[0] (message 'msg_1'), output[0].content[0]; "
+             f"{ITEM_DONE} is due"),
+        ),
+        (
+            text(change(ITEM_ADDED, "item.role", "bot")),
+            "item.role is 'bot'; expected one of user, assistant, system, developer; here assistant is due",
+        ),
+        (
+            text(change(COMPLETED, "response.status", "done")),
+            ("response.status is 'done'; expected one of queued, in_progress, completed, failed, incomplete; "
+             "here completed is due"),
+        ),
+        (
+            text(change(ITEM_DONE, "item.status", "done"), change(COMPLETED, "response.output.0.status", "completed")),
+            ("item.status is 'done'; expected one of in_progress, completed, incomplete; "
+             "here completed or incomplete is due"),
+        ),
+        (
+            text(change(COMPLETED, "response.truncation", "never")),
+            "response.truncation is 'never'; expected one of auto, disabled",
+        ),
+        (
             text(change(COMPLETED, "response.error", {"code": "x", "message": "y"})),
             'error of response.completed is {"code":"x","message":"y"}; expected null',
         ),
@@ -125,3 +153,20 @@ def test_what_comes_after_the_end_of_a_stream_has_its_place() -> None:
     (found,) = lint(data + b'data: {"type":"acme:late","sequence_number":11}\n\n')
     assert (found.code, found.event, found.offset) == ("OR105", None, len(data))
     assert found.message.startswith("""more data comes after [DONE]: '{"type":"acme:late",""")
+
+
+def test_an_open_item_that_was_never_added_is_named_by_what_is_known_of_it() -> None:
+    events = text(drop(ITEM_ADDED), drop(ITEM_DONE)).events()
+    found = next(finding for finding in lint(events) if finding.code == "OR309")
+    assert found.message == f"{COMPLETED} comes while open: output[0] (item 'msg_1'); {ITEM_DONE} is due"
+    assert found.related == 2
+
+
+def test_an_open_item_is_compared_with_its_beginning() -> None:
+    (found,) = lint(text(drop(ITEM_DONE)).events())
+    assert (found.code, found.event, found.related) == ("OR309", 9, 2)
+
+
+def test_a_value_of_the_wrong_type_is_told_with_its_type() -> None:
+    events = text(change(ITEM_ADDED, "item.role", 7)).events()
+    assert [finding.message for finding in lint(events)] == ["item.role is 7; expected a string"]

@@ -22,6 +22,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from penstock.lint.damage import damaged, repeated_key, type_in
+from penstock.lint.due import value_due
 from penstock.lint.facts import Facts, Profile, Step
 from penstock.lint.findings import Finding, Level
 from penstock.lint.meant import Meant
@@ -521,7 +522,9 @@ class EventLinter:
             return
         if len(self._told) < MAX_FINDINGS:
             self._told.add((rule.code, where))
-        self._keep((rule.found(in_words(problem), step, path=problem.path),))
+        due = value_due(step.type, problem)
+        words = f"{in_words(problem)}; here {due} is due" if due else in_words(problem)
+        self._keep((rule.found(words, step, path=problem.path),))
 
     def _is_old_practice(self, path: str) -> bool:
         """Whether a dialect never sends what is absent here."""
@@ -576,7 +579,7 @@ class EventLinter:
             if not codes & _PLACE_RULES and not self._is_swapped and not self._is_excused(violation, event):
                 grammar = self._by_grammar.get(violation.rule)
                 if grammar is not None:
-                    found.insert(0, grammar.found(grammar.words(violation), step))
+                    found.insert(0, grammar.tell(violation, step, facts))
             step.event = self._meant.step(event, violation)
             if step.event is not None:
                 facts.reader.take(step.event)
@@ -622,7 +625,7 @@ class EventLinter:
         self._meant.is_after_end = True
         grammar = self._by_grammar.get(violation.rule)
         if grammar is not None:
-            self._keep((grammar.found(grammar.words(violation), step),))
+            self._keep((grammar.tell(violation, step, self.facts),))
 
     def _is_excused(self, violation: Violation, event: e.ResponseStreamEvent) -> bool:
         """Whether a step is only out of order because of what was told before, or what was not asked for again."""

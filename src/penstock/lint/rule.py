@@ -122,3 +122,7 @@ class GrammarRule(Rule, ABC):
     @abstractmethod
     def words(self, violation: Violation) -> str:
         """Return what a step breaks, in words."""
+
+    def tell(self, violation: Violation, step: Step, facts: Facts) -> Finding:  # noqa: ARG002
+        """Return the finding about `step`, which was not taken, given the facts before it."""
+        return self.found(self.words(violation), step)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+
+from msgspec.structs import replace
 
 from penstock.lint.compare import call_arguments
 from penstock.lint.difference import quoted
@@ -13,7 +16,7 @@ from penstock.lint.rule import EventRule, GrammarRule
 from penstock.spec import events as e
 from penstock.spec.items import FunctionCallItem, MessageItem, ReasoningItem
 from penstock.stream.fold import ItemDraft, part_text
-from penstock.stream.machine import Violation
+from penstock.stream.machine import SHOWN_PLACES, Violation
 from penstock.stream.states import OrderRule
 from penstock.wire.wording import shown
 
@@ -276,7 +279,17 @@ class ItemDoneAbsent(GrammarRule):
 
     def words(self, violation: Violation) -> str:
         """Say which event came, where, and why it cannot."""
-        return f"{violation.event_type} comes while open: {', '.join(violation.open_places)}"
+        return f"{violation.event_type} comes while open: {', '.join(violation.open_places)}; {_ITEM_DONE} is due"
+
+    def tell(self, violation: Violation, step: Step, facts: Facts) -> Finding:
+        """Say which items are open, and where the first of them was added."""
+        items = {f"output[{index}]": facts.items[index] for index in islice(facts.machine.open_items, SHOWN_PLACES)}
+        open_places = tuple(
+            f"{place} ({items[place].kind or 'item'} {items[place].id!r})" if place in items else place
+            for place in violation.open_places
+        )
+        first = next(iter(items.values()))
+        return self.found(self.words(replace(violation, open_places=open_places)), step, related=first.added_at)
 
 
 class DoneTwice(GrammarRule):
