@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -26,8 +25,27 @@ from penstock.upstream.anthropic import Anthropic, Options
 from penstock.upstream.anthropic.request import API_VERSION, DEFAULT_MAX_TOKENS
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.registry import upstream_by_name
+from tests.upstream import strategies as s
+from tests.upstream.asking import (
+    LOST,
+    ODD,
+    OURS,
+    REFUSED,
+    SENT,
+    asking,
+    body_by,
+    call,
+    check_fate,
+    is_path,
+    lost_by,
+    of,
+    refused_by,
+    result,
+    samples,
+    text,
+    user,
+)
 
-ODD = Extra({"odd": 1})
 CACHED = Extra({"anthropic:cache_control": {"type": "ephemeral"}})
 CACHE_CONTROL = {"cache_control": {"type": "ephemeral"}}
 PDF = base64.b64encode(b"%PDF-1.7").decode()
@@ -35,31 +53,15 @@ WORDS = base64.b64encode("Wörter".encode()).decode()
 
 
 def body(request: CreateResponse, options: Options | None = None) -> JsonObject:
-    """The body made of `request`, none of which may be lost."""
-    made = Anthropic(options).request(request)
-    assert made.losses == []
-    return made.body
+    return body_by(Anthropic(options), request)
 
 
 def lost(request: CreateResponse, options: Options | None = None) -> list[str]:
-    losses = Anthropic(options).request(request).losses
-    assert all(loss.reason for loss in losses)
-    return [loss.param for loss in losses]
+    return lost_by(Anthropic(options), request)
 
 
 def refused(request: CreateResponse, options: Options | None = None) -> str:
-    with pytest.raises(UnsupportedParameter) as caught:
-        Anthropic(options).request(request)
-    assert caught.value.reason
-    return caught.value.param
-
-
-def of(*items: i.ItemParam, **more: object) -> CreateResponse:
-    return msgspec.structs.replace(CreateResponse(model="m", input=list(items)), **more)
-
-
-def asking(**more: object) -> CreateResponse:
-    return msgspec.structs.replace(CreateResponse(model="m", input="Hi"), **more)
+    return refused_by(Anthropic(options), request)
 
 
 def messages(*items: i.ItemParam) -> list[JsonObject]:
@@ -74,28 +76,12 @@ def content(*items: i.ItemParam) -> list[JsonObject]:
     return blocks
 
 
-def user(*parts: c.MessageContentParam, role: i.Role = "user") -> i.MessageItemParam:
-    return i.MessageItemParam(role=role, content=list(parts))
-
-
 def assistant(*parts: c.MessageContentParam) -> i.MessageItemParam:
     return i.MessageItemParam(role="assistant", content=list(parts), id="msg_1", status="completed")
 
 
-def text(words: str) -> c.InputTextContentParam:
-    return c.InputTextContentParam(text=words)
-
-
 def output(words: str, *annotations: c.UrlCitationParam | c.ExtensionAnnotation) -> c.OutputTextContentParam:
     return c.OutputTextContentParam(text=words, annotations=list(annotations))
-
-
-def call(call_id: str, arguments: str = "{}") -> i.FunctionCallItemParam:
-    return i.FunctionCallItemParam(call_id=call_id, name="f", arguments=arguments, id="fc_1", status="completed")
-
-
-def result(call_id: str, output: str | list[c.ToolOutputContentParam] = "42") -> i.FunctionCallOutputItemParam:
-    return i.FunctionCallOutputItemParam(call_id=call_id, output=output)
 
 
 def reasoning(encrypted: str | None = None, *, summary: str = "", raw: str = "") -> i.ReasoningItemParam:
@@ -366,12 +352,15 @@ def test_marks_of_the_prompt_cache_go_through_wherever_anthropic_has_them() -> N
 
 
 def test_arguments_are_an_object() -> None:
-    assert content(call("1", '{"a": [1]}'), call("2", "")) == [{**called("1"), "input": {"a": [1]}}, called("2")]
+    assert content(call("1", arguments='{"a": [1]}'), call("2", arguments="")) == [
+        {**called("1"), "input": {"a": [1]}},
+        called("2"),
+    ]
 
 
 @pytest.mark.parametrize("arguments", ["[]", '{"a":', "nonsense", '{"a": "\ud800"}', '{"a":' * 10_000])
 def test_arguments_that_are_no_object_are_refused(arguments: str) -> None:
-    assert refused(of(call("1", arguments))) == "input[0].arguments"
+    assert refused(of(call("1", arguments=arguments))) == "input[0].arguments"
 
 
 def test_ids_of_calls_are_written_in_anthropics_letters() -> None:
@@ -808,7 +797,6 @@ def test_unknown_fields_are_reported_wherever_they_are() -> None:
 
 # Every field has a fate, and a new one cannot be forgotten.
 
-SENT, LOST, REFUSED, OURS = "sent", "lost", "refused", "ours"
 FATES: dict[str, list[tuple[object, str]]] = {
     "extra": [(ODD, LOST), (Extra({"anthropic:speed": "fast"}), SENT)],
     "model": [("other", SENT), (None, REFUSED)],
@@ -844,22 +832,9 @@ def test_every_field_of_a_request_has_a_fate() -> None:
     assert FATES.keys() == set(CreateResponse.__struct_fields__)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "fate"), [(field, *sample) for field, samples in FATES.items() for sample in samples]
-)
+@pytest.mark.parametrize(("field", "value", "fate"), samples(FATES))
 def test_fate(field: str, value: object, fate: str) -> None:
-    plain = with_tools()
-    request = msgspec.structs.replace(plain, **{field: value})
-    if fate == REFUSED:
-        assert refused(request) == field
-        return
-    made = Anthropic().request(request)
-    assert (made.body != body(plain)) is (fate == SENT)
-    assert bool(made.losses) is (fate == LOST)
-    for loss in made.losses:
-        assert field in loss.param or field == "extra"
-    if fate == SENT and field not in ("model", "input", "tools", "extra"):
-        assert body(msgspec.structs.replace(plain, **{field: None})) == body(plain)
+    check_fate(Anthropic(), with_tools(), field, value, fate)
 
 
 def test_the_user_is_told_by_an_identifier() -> None:
@@ -900,123 +875,55 @@ def accept(request: CreateResponse, options: Options) -> None:
         assert known == plain(CURRENT.validate_python(known, strict=True))
 
 
-words = st.text(max_size=8)
-maybe_words = words | st.none() | st.just(UNSET)
-flags = st.booleans() | st.none() | st.just(UNSET)
-names = st.sampled_from(["f", "g", "h"])
-paths = re.compile(r"[a-z_]+(\[\d+\])?(\.[a-z_]+(\[\d+\])?)*")
-rarely_acme = st.just(Extra({"type": "acme:thing"}))
-
 images = st.builds(
     c.InputImageContentParam,
-    image_url=st.sampled_from(["https://x", "data:image/png;base64,AA==", "data:image/png;base64,AA=="]) | maybe_words,
-    detail=st.sampled_from(["low", "high", "auto", None, UNSET]),
+    image_url=st.sampled_from(["https://x", "data:image/png;base64,AA==", "data:image/png;base64,AA=="])
+    | s.maybe_words,
+    detail=s.details,
 )
 files = st.builds(
     c.InputFileContentParam,
-    filename=st.sampled_from(["a.txt", "a.pdf", UNSET]) | maybe_words,
-    file_data=st.sampled_from([PDF, WORDS, f"data:text/plain;base64,{WORDS}"]) | maybe_words,
-    file_url=st.just(UNSET) | maybe_words,
+    filename=st.sampled_from(["a.txt", "a.pdf", UNSET]) | s.maybe_words,
+    file_data=st.sampled_from([PDF, WORDS, f"data:text/plain;base64,{WORDS}"]) | s.maybe_words,
+    file_url=st.just(UNSET) | s.maybe_words,
     extra=st.sampled_from([Extra(), Extra({"file_id": "file_1"})]),
 )
-input_texts = st.builds(c.InputTextContentParam, text=words, extra=st.sampled_from([Extra(), CACHED]))
+input_texts = st.builds(c.InputTextContentParam, text=s.words, extra=st.sampled_from([Extra(), CACHED]))
 noted = st.builds(
     c.UrlCitationParam,
-    url=words,
-    title=words,
+    url=s.words,
+    title=s.words,
     start_index=st.just(0),
     end_index=st.just(0),
     extra=st.sampled_from([Extra(), Extra({"cited_text": "a", "encrypted_index": "b"})]),
 )
-output_texts = st.builds(c.OutputTextContentParam, text=words, annotations=st.lists(noted, max_size=2) | st.just(UNSET))
-refusals = st.builds(c.RefusalContentParam, refusal=words)
-rare = st.builds(c.InputVideoContent, video_url=words) | st.builds(c.ExtensionContent, fields=rarely_acme)
-parts = input_texts | input_texts | images | files | output_texts | refusals | rare
-inputs = st.builds(
-    i.MessageItemParam,
-    role=st.sampled_from(["user", "assistant", "system", "developer"]),
-    content=words | st.lists(input_texts, max_size=2) | st.lists(parts, max_size=3),
-) | st.builds(i.MessageItemParam, role=st.just("assistant"), content=st.lists(output_texts | refusals, max_size=3))
+output_texts = st.builds(
+    c.OutputTextContentParam, text=s.words, annotations=st.lists(noted, max_size=2) | st.just(UNSET)
+)
 signed = st.builds(
-    lambda thinking, signature: line(type="thinking", thinking=thinking, signature=signature), words, words
+    lambda thinking, signature: line(type="thinking", thinking=thinking, signature=signature), s.words, s.words
 )
-reasonings = st.builds(
-    i.ReasoningItemParam,
-    summary=st.lists(st.builds(c.ReasoningSummaryContentParam, text=words), max_size=2),
-    content=st.lists(st.builds(c.ReasoningTextContentParam, text=words), max_size=2) | st.none(),
-    encrypted_content=maybe_words | signed | signed,
-)
-ids = st.sampled_from(["a", "b", "c.d:e"])
-arguments = st.sampled_from(["{}", "", '{"a":1}']) | words
-item_params = (
-    inputs
-    | reasonings
-    | st.builds(i.FunctionCallItemParam, call_id=ids, name=names, arguments=arguments)
-    | st.builds(i.FunctionCallOutputItemParam, call_id=ids, output=words | st.lists(input_texts | images, max_size=2))
-    | st.builds(i.CompactionItemParam, encrypted_content=words | st.just(line(type="compaction", content="a")))
+arguments = st.sampled_from(["{}", "", '{"a":1}']) | s.words
+items = (
+    s.messages(input_texts, output_texts, images | files)
+    | st.builds(
+        i.ReasoningItemParam,
+        summary=s.summaries,
+        content=s.thoughts,
+        encrypted_content=s.maybe_words | signed | signed,
+    )
+    | st.builds(i.FunctionCallItemParam, call_id=s.call_ids, name=s.names, arguments=arguments)
+    | st.builds(result, s.call_ids, s.words | st.lists(input_texts | images, max_size=2))
+    | st.builds(i.CompactionItemParam, encrypted_content=s.words | st.just(line(type="compaction", content="a")))
     | st.just(own(type="anthropic:server_tool_use", id="s", status="completed", name="web_search", input={}))
     | st.just(own(type="anthropic:web_search_tool_result", id="i", status="completed", tool_use_id="s", content=[]))
 )
-tools = st.builds(
-    t.FunctionToolParam,
-    name=names,
-    description=maybe_words,
-    parameters=st.just({}) | st.none() | st.just(UNSET),
-    strict=flags,
-)
-functions = st.builds(t.SpecificFunctionParam, name=names)
-modes = st.sampled_from(["none", "auto", "required"])
-foreign_choices = st.builds(t.ExtensionToolChoice, fields=rarely_acme)
-choices = (
-    modes
-    | st.none()
-    | functions
-    | st.builds(
-        t.AllowedToolsParam,
-        tools=st.lists(functions | foreign_choices, min_size=1, max_size=3),
-        mode=modes | st.just(UNSET),
-    )
-    | foreign_choices
-)
-formats = (
-    st.sampled_from([None, UNSET, TextResponseFormat(), JsonObjectResponseFormat()])
-    | st.builds(r.JsonSchemaResponseFormatParam, name=words | st.just(UNSET), schema=st.just({}), strict=flags)
-    | st.just(ExtensionFormat(fields=Extra({"type": "x"})))
-)
-numbers = st.floats(0, 2) | st.none() | st.just(UNSET)
-nothing = st.just(UNSET)
-requests = st.builds(
-    CreateResponse,
-    model=words | st.just("m"),
-    input=words | st.lists(item_params, max_size=6),
-    previous_response_id=nothing | nothing | maybe_words,
+requests = s.requests(
+    items,
     include=st.lists(st.sampled_from(["reasoning.encrypted_content", "x"]), max_size=2) | st.none(),
-    tools=st.lists(tools | st.just(SEARCH), max_size=3)
+    tools=st.lists(s.tools | st.just(SEARCH), max_size=3)
     | st.none()
-    | st.lists(tools | st.builds(t.ExtensionTool, fields=rarely_acme), max_size=3),
-    tool_choice=nothing | choices,
-    metadata=st.dictionaries(words, words, max_size=2) | st.none(),
-    text=nothing | st.builds(r.TextParam, format=formats, verbosity=st.sampled_from(["low", "high", None, UNSET])),
-    temperature=numbers,
-    top_p=numbers,
-    presence_penalty=numbers,
-    parallel_tool_calls=flags,
-    stream=flags,
-    background=nothing | nothing | flags,
-    max_output_tokens=st.integers(16, 9_999) | st.none(),
-    max_tool_calls=st.integers(1, 9) | st.none(),
-    reasoning=nothing
-    | st.builds(
-        r.ReasoningParam,
-        effort=st.sampled_from(["none", "low", "medium", "high", "xhigh", None, UNSET]),
-        summary=st.sampled_from(["auto", "concise", None, UNSET]),
-    ),
-    safety_identifier=maybe_words,
-    prompt_cache_key=maybe_words,
-    truncation=st.sampled_from(["auto", "disabled", None, UNSET]),
-    instructions=maybe_words,
-    store=flags,
-    service_tier=st.sampled_from(["auto", "default", "flex", "priority", None, UNSET]),
+    | st.lists(s.tools | st.builds(t.ExtensionTool, fields=s.acme), max_size=3),
     top_logprobs=st.sampled_from([0, 0, 0, None, UNSET, 3]),
 )
 some_options = st.builds(
@@ -1032,11 +939,10 @@ def test_any_request_is_accepted_by_the_sdk_or_refused_by_name(request: CreateRe
     try:
         accept(request, options)
     except UnsupportedParameter as error:
-        path = error.param
+        param = error.param
     else:
         return
-    assert paths.fullmatch(path)
-    assert path.split("[")[0].split(".")[0] in CreateResponse.__struct_fields__
+    assert is_path(param)
 
 
 def test_the_sdk_would_refuse_what_is_wrong() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,31 +29,40 @@ from penstock.upstream.base import Loss, UnsupportedParameter, UpstreamRequest
 from penstock.upstream.chat_completions import ChatCompletions, Options
 from penstock.wire.codec import decode_object
 from penstock.wire.requests import parse_create
+from tests.upstream import strategies as s
+from tests.upstream.asking import (
+    LOST,
+    ODD,
+    OURS,
+    REFUSED,
+    SENT,
+    asking,
+    body_by,
+    call,
+    check_fate,
+    is_path,
+    lost_by,
+    of,
+    refused_by,
+    result,
+    samples,
+    text,
+    user,
+)
 
 DATA = Path(penstock.upstream.chat_completions.__file__).parents[2] / "data"
-ODD = Extra({"odd": 1})
 
 
 def body(request: CreateResponse, options: Options | None = None) -> JsonObject:
-    """The body made of `request`, none of which may be lost."""
-    made = ChatCompletions(options).request(request)
-    assert made.losses == []
-    return made.body
+    return body_by(ChatCompletions(options), request)
 
 
 def lost(request: CreateResponse, options: Options | None = None) -> list[str]:
-    return [loss.param for loss in ChatCompletions(options).request(request).losses]
+    return lost_by(ChatCompletions(options), request)
 
 
 def refused(request: CreateResponse, options: Options | None = None) -> str:
-    with pytest.raises(UnsupportedParameter) as caught:
-        ChatCompletions(options).request(request)
-    assert caught.value.reason
-    return caught.value.param
-
-
-def of(*items: i.ItemParam, **more: object) -> CreateResponse:
-    return msgspec.structs.replace(CreateResponse(model="m", input=list(items)), **more)
+    return refused_by(ChatCompletions(options), request)
 
 
 def messages(*items: i.ItemParam, **options: object) -> list[JsonObject]:
@@ -63,28 +71,12 @@ def messages(*items: i.ItemParam, **options: object) -> list[JsonObject]:
     return made
 
 
-def user(*content: c.MessageContentParam, role: i.Role = "user") -> i.MessageItemParam:
-    return i.MessageItemParam(role=role, content=list(content))
-
-
 def assistant(content: str | list[c.MessageContentParam]) -> i.MessageItemParam:
     return i.MessageItemParam(role="assistant", content=content, id="msg_1", status="completed")
 
 
-def text(words: str) -> c.InputTextContentParam:
-    return c.InputTextContentParam(text=words)
-
-
-def call(call_id: str) -> i.FunctionCallItemParam:
-    return i.FunctionCallItemParam(call_id=call_id, name="f", arguments="{}", id="fc_1", status="completed")
-
-
 def called(*call_ids: str) -> list[JsonObject]:
     return [{"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}} for id in call_ids]
-
-
-def result(call_id: str, output: str = "42") -> i.FunctionCallOutputItemParam:
-    return i.FunctionCallOutputItemParam(call_id=call_id, output=output)
 
 
 def reasoning(*words: str, summary: str = "", encrypted: str | None = None) -> i.ReasoningItemParam:
@@ -99,7 +91,7 @@ def reasoning(*words: str, summary: str = "", encrypted: str | None = None) -> i
 
 
 def test_string_input_is_a_message_of_the_user() -> None:
-    assert body(CreateResponse(model="m", input="Hi")) == {
+    assert body(asking()) == {
         "model": "m",
         "messages": [{"role": "user", "content": "Hi"}],
         "stream": True,
@@ -113,13 +105,13 @@ def test_a_message_without_its_type_loses_nothing() -> None:
 
 
 def test_unstreamed_and_without_asking_for_usage() -> None:
-    request = CreateResponse(model="m", input="Hi", stream=True)
+    request = asking(stream=True)
     assert ChatCompletions().request(request, stream=False).body.keys() == {"model", "messages"}
     assert body(request, Options(stream_usage=False)).keys() == {"model", "messages", "stream"}
 
 
 def test_instructions_come_first() -> None:
-    request = CreateResponse(model="m", input="Hi", instructions="Be kind.")
+    request = asking(instructions="Be kind.")
     assert body(request)["messages"][0] == {"role": "system", "content": "Be kind."}
     assert body(request, Options(developer_role="developer"))["messages"][0]["role"] == "developer"
     assert len(body(CreateResponse(model="m", instructions="Be kind."))["messages"]) == 1
@@ -409,7 +401,7 @@ F, G = (
 
 
 def with_tools(**more: object) -> CreateResponse:
-    return msgspec.structs.replace(CreateResponse(model="m", input="Hi", tools=TOOLS), **more)
+    return asking(**{"tools": TOOLS, **more})
 
 
 @pytest.mark.parametrize("name", ["conversation", "prompt"])
@@ -530,7 +522,7 @@ def test_choice_without_tools(tools: list[t.ToolParam] | None) -> None:
 
 
 def test_max_output_tokens_by_either_name() -> None:
-    request = CreateResponse(model="m", input="Hi", max_output_tokens=99)
+    request = asking(max_output_tokens=99)
     assert body(request)["max_completion_tokens"] == 99
     old = body(request, Options(max_tokens_field="max_tokens"))
     assert old["max_tokens"] == 99
@@ -555,17 +547,17 @@ def test_max_output_tokens_by_either_name() -> None:
     ],
 )
 def test_text_format(form: r.TextFormatParam | None, expected: object) -> None:
-    assert body(CreateResponse(model="m", input="Hi", text=r.TextParam(format=form))).get("response_format") == expected
+    assert body(asking(text=r.TextParam(format=form))).get("response_format") == expected
 
 
 def test_text_format_of_another_type_is_refused() -> None:
     form = ExtensionFormat(fields=Extra({"type": "grammar"}))
-    assert refused(CreateResponse(model="m", input="Hi", text=r.TextParam(format=form))) == "text.format.type"
+    assert refused(asking(text=r.TextParam(format=form))) == "text.format.type"
 
 
 def test_log_probabilities() -> None:
     def made(**fields: object) -> JsonObject:
-        return body(msgspec.structs.replace(CreateResponse(model="m", input="Hi"), **fields))
+        return body(asking(**fields))
 
     include = ["message.output_text.logprobs"]
     assert made(top_logprobs=3)["logprobs"] is True
@@ -578,17 +570,14 @@ def test_log_probabilities() -> None:
 
 
 def test_metadata_goes_along_only_where_it_is_wanted() -> None:
-    request = CreateResponse(model="m", input="Hi", metadata={"a": "b"})
+    request = asking(metadata={"a": "b"})
     assert lost(request) == ["metadata"]
     assert body(request, Options(metadata=True))["metadata"] == {"a": "b"}
-    assert (
-        body(CreateResponse(model="m", input="Hi", metadata={})).keys()
-        == body(CreateResponse(model="m", input="Hi")).keys()
-    )
+    assert body(asking(metadata={})).keys() == body(asking()).keys()
 
 
 def test_unknown_parameters_are_reported_or_passed_on() -> None:
-    request = CreateResponse(model="m", input="Hi", extra=Extra({"seed": 7, "messages": [], "gone": UNSET}))
+    request = asking(extra=Extra({"seed": 7, "messages": [], "gone": UNSET}))
     assert lost(request) == ["seed", "messages"]
     made = ChatCompletions(Options(extra=True)).request(request)
     assert made.body["seed"] == 7
@@ -661,7 +650,6 @@ def test_an_unknown_parameter_that_was_left_out_is_not_lost() -> None:
 
 # Every field has a fate, and a new one cannot be forgotten.
 
-SENT, LOST, REFUSED, OURS = "sent", "lost", "refused", "ours"
 FATES: dict[str, list[tuple[object, str]]] = {
     "extra": [(ODD, LOST)],
     "model": [("other", SENT), (None, REFUSED)],
@@ -697,24 +685,9 @@ def test_every_field_of_a_request_has_a_fate() -> None:
     assert FATES.keys() == set(CreateResponse.__struct_fields__)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "fate"), [(field, *sample) for field, samples in FATES.items() for sample in samples]
-)
+@pytest.mark.parametrize(("field", "value", "fate"), samples(FATES))
 def test_fate(field: str, value: object, fate: str) -> None:
-    plain = with_tools()
-    request = msgspec.structs.replace(plain, **{field: value})
-    if fate == REFUSED:
-        assert refused(request) == field
-        return
-    made = ChatCompletions().request(request)
-    assert (made.body != body(plain)) is (fate == SENT)
-    assert bool(made.losses) is (fate == LOST)
-    for loss in made.losses:
-        assert field in loss.param or field == "extra"
-        assert loss.reason
-    if fate == SENT and field not in ("model", "input", "tools"):
-        nothing = msgspec.structs.replace(plain, **{field: None})
-        assert body(nothing) == body(plain)
+    check_fate(ChatCompletions(), with_tools(), field, value, fate)
 
 
 # The official SDK's types agree.
@@ -742,109 +715,26 @@ def accept(request: CreateResponse, options: Options) -> None:
     json.dumps(made)
 
 
-words = st.text(max_size=8)
-maybe_words = words | st.none() | st.just(UNSET)
-flags = st.booleans() | st.none() | st.just(UNSET)
-names = st.sampled_from(["f", "g", "h"])
-paths = re.compile(r"[a-z_]+(\[\d+\])?(\.[a-z_]+(\[\d+\])?)*")
-
-
-def extension(
-    kind: type[c.ExtensionContent] | type[i.ExtensionItem] | type[t.ExtensionTool] | type[t.ExtensionToolChoice],
-) -> st.SearchStrategy[object]:
-    return st.just(kind(fields=Extra({"type": "acme:thing"})))
-
-
-images = st.builds(
-    c.InputImageContentParam, image_url=maybe_words, detail=st.sampled_from(["low", "high", "auto", None, UNSET])
-)
+images = st.builds(c.InputImageContentParam, image_url=s.maybe_words, detail=s.details)
 files = st.builds(
-    c.InputFileContentParam, filename=maybe_words, file_data=maybe_words, file_url=st.just(UNSET) | maybe_words
+    c.InputFileContentParam,
+    filename=s.maybe_words,
+    file_data=s.maybe_words,
+    file_url=st.just(UNSET) | s.maybe_words,
 )
-input_texts = st.builds(c.InputTextContentParam, text=words)
-output_texts = st.builds(c.OutputTextContentParam, text=words, annotations=st.just([]) | st.just(UNSET))
-refusals = st.builds(c.RefusalContentParam, refusal=words)
-rare = st.builds(c.InputVideoContent, video_url=words) | extension(c.ExtensionContent)
-parts = input_texts | input_texts | images | files | output_texts | refusals | rare
-inputs = st.builds(
-    i.MessageItemParam,
-    role=st.sampled_from(["user", "assistant", "system", "developer"]),
-    content=words | st.lists(input_texts, max_size=2) | st.lists(parts, max_size=3),
-) | st.builds(i.MessageItemParam, role=st.just("assistant"), content=st.lists(output_texts | refusals, max_size=3))
-reasonings = st.builds(
-    i.ReasoningItemParam,
-    summary=st.lists(st.builds(c.ReasoningSummaryContentParam, text=words), max_size=2),
-    content=st.lists(st.builds(c.ReasoningTextContentParam, text=words), max_size=2) | st.none(),
-    encrypted_content=maybe_words | st.just('{"type":"reasoning.encrypted"}\n'),
-)
-ids = st.sampled_from(["a", "b"])
-item_params = (
-    inputs
-    | reasonings
-    | st.builds(i.FunctionCallItemParam, call_id=ids, name=names, arguments=words)
-    | st.builds(i.FunctionCallOutputItemParam, call_id=ids, output=words | st.lists(input_texts | images, max_size=2))
-    | st.builds(i.FunctionCallOutputItemParam, call_id=ids, output=words)
-)
-tools = st.builds(
-    t.FunctionToolParam,
-    name=names,
-    description=maybe_words,
-    parameters=st.just({}) | st.none() | st.just(UNSET),
-    strict=flags,
-)
-functions = st.builds(t.SpecificFunctionParam, name=names)
-modes = st.sampled_from(["none", "auto", "required"])
-choices = (
-    modes
-    | st.none()
-    | functions
+input_texts = st.builds(c.InputTextContentParam, text=s.words)
+output_texts = st.builds(c.OutputTextContentParam, text=s.words, annotations=st.just([]) | st.just(UNSET))
+items = (
+    s.messages(input_texts, output_texts, images | files)
     | st.builds(
-        t.AllowedToolsParam,
-        tools=st.lists(functions | extension(t.ExtensionToolChoice), min_size=1, max_size=3),
-        mode=modes | st.just(UNSET),
+        i.ReasoningItemParam,
+        summary=s.summaries,
+        content=s.thoughts,
+        encrypted_content=s.maybe_words | st.just('{"type":"reasoning.encrypted"}\n'),
     )
-    | extension(t.ExtensionToolChoice)
-)
-formats = (
-    st.sampled_from([None, UNSET, TextResponseFormat(), JsonObjectResponseFormat()])
-    | st.builds(r.JsonSchemaResponseFormatParam, name=words | st.just(UNSET), schema=st.just({}), strict=flags)
-    | st.just(ExtensionFormat(fields=Extra({"type": "x"})))
-)
-numbers = st.floats(0, 1) | st.none() | st.just(UNSET)
-nothing = st.just(UNSET)
-requests = st.builds(
-    CreateResponse,
-    model=words | st.just("m"),
-    input=words | st.lists(item_params, max_size=6),
-    previous_response_id=nothing | nothing | maybe_words,
-    include=st.lists(st.sampled_from(["reasoning.encrypted_content", "message.output_text.logprobs"]), max_size=2)
-    | st.none(),
-    tools=st.lists(tools, max_size=3) | st.none() | st.lists(tools | extension(t.ExtensionTool), max_size=3),
-    tool_choice=nothing | choices,
-    metadata=st.dictionaries(words, words, max_size=2) | st.none(),
-    text=nothing | st.builds(r.TextParam, format=formats, verbosity=st.sampled_from(["low", "high", None, UNSET])),
-    temperature=numbers,
-    top_p=numbers,
-    presence_penalty=numbers,
-    frequency_penalty=numbers,
-    parallel_tool_calls=flags,
-    stream=flags,
-    background=nothing | nothing | flags,
-    max_output_tokens=st.integers(16, 99) | st.none(),
-    max_tool_calls=st.integers(1, 9) | st.none(),
-    reasoning=nothing
-    | st.builds(
-        r.ReasoningParam,
-        effort=st.sampled_from(["none", "low", "medium", "high", "xhigh", None, UNSET]),
-        summary=st.sampled_from(["auto", None, UNSET]),
-    ),
-    safety_identifier=maybe_words,
-    prompt_cache_key=maybe_words,
-    truncation=st.sampled_from(["auto", "disabled", None, UNSET]),
-    instructions=maybe_words,
-    store=flags,
-    service_tier=st.sampled_from(["auto", "default", "flex", "priority", None, UNSET]),
-    top_logprobs=st.integers(0, 20) | st.none(),
+    | st.builds(i.FunctionCallItemParam, call_id=s.call_ids, name=s.names, arguments=s.words)
+    | st.builds(result, s.call_ids, s.words | st.lists(input_texts | images, max_size=2))
+    | st.builds(result, s.call_ids, s.words)
 )
 some_options = st.builds(
     Options,
@@ -857,16 +747,15 @@ some_options = st.builds(
 )
 
 
-@given(request=requests, options=some_options)
+@given(request=s.requests(items), options=some_options)
 def test_any_request_is_accepted_by_the_sdk_or_refused_by_name(request: CreateResponse, options: Options) -> None:
     try:
         accept(request, options)
     except UnsupportedParameter as error:
-        path = error.param
+        param = error.param
     else:
         return
-    assert paths.fullmatch(path)
-    assert path.split("[")[0].split(".")[0] in CreateResponse.__struct_fields__
+    assert is_path(param)
 
 
 def test_the_sdk_would_refuse_what_is_wrong() -> None:
