@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from penstock.server.app import App
+from penstock.server.protocol import HTTPProtocol
 from penstock.store.errors import StoreError
 
 __all__ = ["Server"]
@@ -21,6 +22,8 @@ FORCE_SECONDS = 0.2
 """How often a server that is ending looks whether it has been told to hurry."""
 CUT_OFF_SECONDS = 2.0
 """How long a server that was told to hurry waits for its connections and its store to close, each."""
+_DENIED = "ASGI callable returned without completing handshake."
+"""What uvicorn writes as an error of ours when a handshake was answered with a refusal."""
 BACKLOG = 4096
 """Connections that may wait to be accepted: a thousand clients connect at once when a server comes back."""
 
@@ -46,6 +49,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=HTTPProtocol,
                 backlog=BACKLOG,
                 ws_max_size=limits.websocket_message,
                 # A compressor a connection takes more memory than all else of it, and more time for each small event.
@@ -54,6 +58,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=int(limits.shutdown_seconds) + 10,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_no_denial)
         self._app = app
         self._on_start = on_start
         self._on_wait = on_wait
@@ -120,6 +125,11 @@ class Server(uvicorn.Server):
             await asyncio.wait(self.server_state.tasks, timeout=CUT_OFF_SECONDS)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.lifespan.shutdown(), CUT_OFF_SECONDS)
+
+
+def _is_no_denial(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's log is one that anybody needs: a stranger could write the others at will."""
+    return record.msg != _DENIED
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -1,0 +1,72 @@
+"""HTTP/1.1 as uvicorn reads it, but with requests that would rather be of another protocol.
+
+Java's own client and `curl --http2` ask with every request to go on in HTTP/2. RFC 9110, 7.8: "A server MAY ignore a
+received Upgrade header field if it wishes to continue using the current protocol". The parser takes such a request for
+the last one: without a body, and what is in the body for whatever comes next. So the request is read again without it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from httptools import HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["HTTPProtocol"]
+
+
+class HTTPProtocol(HttpToolsProtocol):
+    """One connection. Upgrades to WebSocket are made, others are passed over."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """Take what uvicorn gives its protocols."""
+        super().__init__(*arguments, **named)
+        self.is_passed_over = False
+        """Whether the request that is being read asks for an upgrade that is not made."""
+        self.parser = self.new_parser()
+
+    def new_parser(self) -> HttpRequestParser:
+        """Return a parser at the beginning of a request."""
+        parser = _Parser(self)
+        # As uvicorn sets it: a client may have sent more before it is told that the connection closes.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def on_headers_complete(self) -> None:
+        """Begin with a request, unless it is to be read again."""
+        self.is_passed_over = self.parser.should_upgrade() and any(
+            name == b"upgrade" and value.lower() != b"websocket" for name, value in self.headers
+        )
+        if not self.is_passed_over:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request, unless it is to be read again."""
+        if not self.is_passed_over:
+            super().on_message_complete()
+
+    def head(self) -> bytes:
+        """Return the head of the request that is being read, without the upgrade."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%s: %s" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+
+class _Parser(HttpRequestParser):
+    """Reads on where an upgrade is passed over."""
+
+    def __init__(self, protocol: HTTPProtocol) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+
+    def feed_data(self, data: bytes | bytearray | memoryview | array[int]) -> None:
+        try:
+            super().feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            if not self._protocol.is_passed_over:
+                raise
+            again = self._protocol.head() + bytes(data)[upgrade.args[0] :]
+            self._protocol.parser = parser = self._protocol.new_parser()
+            parser.feed_data(again)
