@@ -239,12 +239,14 @@ def test_a_message_that_is_too_large_closes_the_connection(provider: ScriptedPro
         assert closed.value.rcvd.code == 1009
 
 
-def test_a_stranger_is_refused_at_the_handshake(provider: ScriptedProvider) -> None:
+def test_a_stranger_is_refused_at_the_handshake(provider: ScriptedProvider, caplog: pytest.LogCaptureFixture) -> None:
     keys = [("ada", "a" * 20)]
     with pytest.raises(InvalidStatus) as refused, connected(App(provider, keys=keys)):
         pass
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body or b"")["error"]["type"] == "authentication_error"
+    # What anybody can bring about is no error of the server's.
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
     with connected(App(provider, keys=keys), authorization="Bearer " + "a" * 20) as socket:
         assert asked(socket)[-1]["type"] == "response.completed"
 
