@@ -78,4 +78,4 @@ def test_on_a_terminal_there_are_colours_and_no_line_is_too_long() -> None:
 
 
 def test_the_blank_line_between_frames_is_shown(penstock: Inside) -> None:
-    assert "\n  |\n  | data: [DONE]\n" in penstock("rule", "OR106").out
+    assert "\n  |\n  | event: acme:late\n" in penstock("rule", "OR105").out

@@ -204,3 +204,12 @@ def test_a_verdict_on_bytes_that_are_no_framing_at_last_tells_of_related_events(
     judgement = recorder.finish()
     assert [located.finding.code for located in judgement.findings] == ["OR404", "OR110"]
     assert judgement.findings[0].related_type == "response.output_item.added"
+
+
+def test_what_follows_the_end_is_shown_as_the_event_it_is() -> None:
+    whole = sse(base_events("text"))
+    (located,) = judge(whole + b'event: acme:late\ndata: {"type":"acme:late","sequence_number":11}\n\n').findings
+    assert located.finding.code == "OR105"
+    assert (located.event_type, located.line) == ("acme:late", whole.count(b"\n") + 2)
+    assert located.excerpt is not None
+    assert (located.excerpt.before, located.excerpt.marked) == ('{"type":', '"acme:late"')

@@ -161,3 +161,9 @@ def test_every_obliging_sentence_of_the_document_is_listed() -> None:
         for found in re.split(r"(?<=[.:])\s+(?=[A-Z])|\|", text):
             if _OBLIGES.search(found):
                 assert found.strip() in known or any(found.strip().startswith(one) for one in listed), (heading, found)
+
+
+def test_the_commonest_way_to_be_no_json_is_the_example_a_line_that_is_cut() -> None:
+    bad = next(rule.bad for rule in ALL_RULES if rule.code == "OR106")
+    (finding,) = lint(bad.data())
+    assert finding.message.startswith("not JSON: unterminated string")

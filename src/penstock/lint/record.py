@@ -32,6 +32,8 @@ _RAW_BYTES: Final = 400
 """How much is shown of bytes that are no frame."""
 _ABOUT_READING: Final = ("OR106", "OR110")
 """The rules a breach of which is in the characters of an event, not in a field of it."""
+_AFTER_END: Final = "OR105"
+"""The rule about frames that are no part of the stream any more, and so have no index."""
 _BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\n\r\n|\r\n\n|\r\r")
 _FRAME_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
@@ -135,7 +137,7 @@ class Recorder:
             return None
         at = offset - self._start
         data, below = bytes(self._held[at : at + _RAW_BYTES]), 0
-        if finding.event is not None:
+        if finding.event is not None or finding.code == _AFTER_END:
             offset, data, below = next(self._frames(at), (offset, data, below))
         return _Text(data.decode("utf-8", "surrogateescape"), self._line(offset) + below)
 

@@ -186,7 +186,7 @@ class DataNotJSONObject(FrameRule):
         "in an open text waits until a later event tells the whole text, and what was missing is sent in its place. "
         "What only this frame told is lost. Of two equal keys the last counts."
     )
-    bad = Example(base="text", framing=lambda data: data.replace(b"data: [DONE]", b"data: null\n\ndata: [DONE]"))
+    bad = Example(base="text", framing=lambda data: data.replace(b'"delta":" world"}', b'"delta":" wor'))
     good = Example(base="text")
 
 
