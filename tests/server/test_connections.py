@@ -166,7 +166,7 @@ def test_a_stored_response_may_continue_one_that_only_the_connection_knows() -> 
     run(work())
 
 
-def test_a_response_that_was_deleted_is_not_continued_by_one_that_is_stored() -> None:
+def test_a_response_that_was_deleted_is_not_continued_by_one_that_is_stored(caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         async with started(App(ScriptedProvider([Text("Hello.")]))) as app, accepted(app) as talk:
             talk.create()
@@ -177,6 +177,8 @@ def test_a_response_that_was_deleted_is_not_continued_by_one_that_is_stored() ->
             assert failed["error"]["code"] == "previous_response_not_found"
 
     run(work())
+    # That is the client's doing, and nothing for the operator to look into.
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_fault_of_ours_is_told_and_the_connection_lives(caplog: pytest.LogCaptureFixture) -> None:

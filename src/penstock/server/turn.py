@@ -359,9 +359,12 @@ class Turn:
             await storing
             await store.finish(response, owner=self.plan.owner)
         except Exception as error:  # noqa: BLE001 - whatever broke, the client is told the end of its response
-            _log.exception("the response %s could not be stored", response.id)
+            why = not_stored(error)
+            if why is NOT_STORED:
+                # The others are the client's doing: it continues from what somebody deleted meanwhile.
+                _log.exception("the response %s could not be stored", response.id)
             if response.status != "failed":
-                self._fail_after_all(before, not_stored(error))
+                self._fail_after_all(before, why)
 
     def _fail_after_all(self, before: Response, why: ErrorPayload) -> None:
         """Tell that the response failed, in place of the end that nobody was told yet; it was as `before` till then."""
