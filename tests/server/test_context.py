@@ -158,9 +158,12 @@ def test_a_call_whose_output_comes_with_the_continuation_is_found_in_what_came_b
 # Compaction.
 
 
-def test_compaction_needs_something_to_compact() -> None:
-    reply = once(App(scripted()), {"model": "m"}, path="/v1/responses/compact")
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/responses/compact"])
+@pytest.mark.parametrize("nothing", [{}, {"input": ""}, {"input": []}])
+def test_something_must_be_said_to_the_model(path: str, nothing: dict[str, object]) -> None:
+    reply = once(App(scripted()), {"model": "m", **nothing}, path=path)
     assert (reply.status, reply.error["param"]) == (400, "input")
+    assert "absent or empty" in reply.error["message"]
 
 
 def test_what_a_summary_leaves_of_a_conversation_is_bounded() -> None:

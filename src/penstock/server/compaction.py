@@ -46,7 +46,9 @@ async def compact(service: Service, asked: CompactRequest, owner: str, client: C
     own = await context.own(asked.input)
     items = context.opened([*before, *own], first=len(before))
     if not items:
-        raise Refused.because("input: is required, and absent", code="missing_required_parameter", param="input")
+        raise Refused.because(
+            "input: is required, and absent or empty", code="missing_required_parameter", param="input"
+        )
     summary, usage = "", _NO_USAGE
     if model.provider.sums_up:
         request = CreateResponse(model=name, instructions=asked.instructions, input=asked.input, store=False)

@@ -134,7 +134,9 @@ class Service:
             # The one item stands for all that was said before.
             own, whole, previous = [], [], ""
         elif not told and not request.instructions:
-            raise Refused.because("input: is required, and absent", code="missing_required_parameter", param="input")
+            raise Refused.because(
+                "input: is required, and absent or empty", code="missing_required_parameter", param="input"
+            )
         else:
             sent = replace(
                 request,
