@@ -8,7 +8,8 @@ offer that the model cannot take up: it is left out and reported, for many clien
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import ClassVar, Final, Literal
 
 from msgspec import Struct
 
@@ -23,7 +24,10 @@ from penstock.spec.tools import (
 )
 from penstock.upstream.base import Loss, UnsupportedParameter
 
-__all__ = ["FunctionsAsked", "RequestTranslation", "type_of"]
+__all__ = ["NO_SUCH_PARAMETER", "FunctionsAsked", "RequestTranslation", "keys_beyond", "lose_extras", "type_of"]
+
+NO_SUCH_PARAMETER: Final = "the specification has no such parameter"
+"""Why a field is lost that is somebody else's."""
 
 
 class FunctionsAsked(Struct, frozen=True):
@@ -70,9 +74,14 @@ class RequestTranslation:
 
     def lose_extras(self, value: SpecObject, path: str) -> None:
         """Report the fields of `value` that the specification does not have."""
-        for key, extra in value.extra.items():
-            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
-                self.lose(f"{path}.{key}", "the specification has no such parameter")
+        lose_extras(value, path, self.lose)
+
+    def lose_limits(self, request: CreateResponse) -> None:
+        """Report the limits that no provider's API has."""
+        if request.max_tool_calls:
+            self.lose("max_tool_calls", f"{self.api} has no limit on the number of calls")
+        if request.truncation == "auto":
+            self.lose("truncation", f"{self.api} never shortens its input: one that is too long is an error")
 
     def unknown(self, request: CreateResponse, *, sent: bool) -> None:
         """Treat parameters the specification does not have: they are `sent` as they are, or reported."""
@@ -80,7 +89,7 @@ class RequestTranslation:
             if value is UNSET:
                 continue
             if not sent:
-                self.lose(key, "the specification has no such parameter")
+                self.lose(key, NO_SUCH_PARAMETER)
             elif key in self.body:
                 self.lose(key, "the parameter of this name was made from the others")
             else:
@@ -156,6 +165,18 @@ class RequestTranslation:
         if all(function.name != choice.name for function in functions):
             raise UnsupportedParameter(f"{path}.name", f"the request offers no function {choice.name!r}")
         return choice.name
+
+
+def keys_beyond(value: SpecObject) -> list[str]:
+    """Return the keys that `value` came with and the specification does not have."""
+    # UNSET stands for a key that was left out, such as a message's `type`.
+    return [key for key, extra in value.extra.items() if extra is not UNSET]
+
+
+def lose_extras(value: SpecObject, path: str, lose: Callable[[str, str], None]) -> None:
+    """Report to `lose` the fields of `value` that the specification does not have."""
+    for key in keys_beyond(value):
+        lose(f"{path}.{key}", NO_SUCH_PARAMETER)
 
 
 def type_of(value: SpecObject) -> str:

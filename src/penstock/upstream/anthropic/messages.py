@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from penstock.spec.base import UNSET, JsonObject, SpecObject, UnknownObject
+from penstock.spec.base import JsonObject, SpecObject, UnknownObject
 from penstock.spec.content import (
     ExtensionContent,
     InputFileContentParam,
@@ -40,7 +40,7 @@ from penstock.upstream.anthropic.citations import citations
 from penstock.upstream.anthropic.files import FILE_ID, file_block, image_block
 from penstock.upstream.anthropic.names import SLUG, native_fields, native_object
 from penstock.upstream.anthropic.signed import compaction_block, thinking_blocks
-from penstock.upstream.asked import type_of
+from penstock.upstream.asked import NO_SUCH_PARAMETER, keys_beyond, lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
@@ -86,15 +86,13 @@ class Messages:
                 self._native(item, path)
 
     def _lose_extras(self, value: SpecObject, path: str) -> None:
-        for key, extra in value.extra.items():
-            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
-                self._lose(f"{path}.{key}", "the specification has no such parameter")
+        lose_extras(value, path, self._lose)
 
     def _extras(self, value: SpecObject, path: str, known: str = "") -> JsonObject:
         """Return what of the fields beyond the specification is Anthropic's own, and report the others but `known`."""
-        for key, extra in value.extra.items():
-            if extra is not UNSET and not key.startswith(SLUG) and key != known:
-                self._lose(f"{path}.{key}", "the specification has no such parameter")
+        for key in keys_beyond(value):
+            if not key.startswith(SLUG) and key != known:
+                self._lose(f"{path}.{key}", NO_SUCH_PARAMETER)
         return native_fields(value.extra)
 
     def _add(self, role: str, blocks: list[JsonObject]) -> None:

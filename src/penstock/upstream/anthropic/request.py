@@ -28,7 +28,7 @@ from penstock.spec.tools import ExtensionTool, FunctionToolParam
 from penstock.upstream.anthropic.messages import Messages
 from penstock.upstream.anthropic.names import SLUG, native_fields, native_object
 from penstock.upstream.anthropic.reasoning import thinking
-from penstock.upstream.asked import FunctionsAsked, RequestTranslation
+from penstock.upstream.asked import NO_SUCH_PARAMETER, FunctionsAsked, RequestTranslation, keys_beyond
 from penstock.upstream.base import UnsupportedParameter, UpstreamRequest
 
 DEFAULT_MAX_TOKENS = 32_000
@@ -112,10 +112,7 @@ class _Request(RequestTranslation):
                 self.lose(name, "Anthropic has no penalties")
         if request.prompt_cache_key:
             self.lose("prompt_cache_key", "Anthropic's prompt cache knows no keys, but marks: anthropic:cache_control")
-        if request.max_tool_calls:
-            self.lose("max_tool_calls", "Anthropic has no limit on the number of calls")
-        if request.truncation == "auto":
-            self.lose("truncation", "Anthropic never shortens its input: one that is too long is an error")
+        self.lose_limits(request)
         if request.stream_options:
             super().lose_extras(request.stream_options, "stream_options")
         if stream:
@@ -125,9 +122,9 @@ class _Request(RequestTranslation):
 
     def lose_extras(self, value: SpecObject, path: str) -> None:
         """Report the fields of `value` that the specification does not have; those of a tool may be Anthropic's."""
-        for key, extra in value.extra.items():
-            if extra is not UNSET and not (isinstance(value, FunctionToolParam) and key.startswith(SLUG)):
-                self.lose(f"{path}.{key}", "the specification has no such parameter")
+        for key in keys_beyond(value):
+            if not (isinstance(value, FunctionToolParam) and key.startswith(SLUG)):
+                self.lose(f"{path}.{key}", NO_SUCH_PARAMETER)
 
     def _unknown(self, request: CreateResponse) -> None:
         natives = native_fields(request.extra)
@@ -136,7 +133,7 @@ class _Request(RequestTranslation):
             if extra is UNSET:
                 continue
             if not key.startswith(SLUG):
-                self.lose(key, "the specification has no such parameter")
+                self.lose(key, NO_SUCH_PARAMETER)
             elif name in self.body:
                 self.lose(key, "the parameter of this name was made from the others")
             else:

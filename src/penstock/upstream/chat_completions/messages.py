@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from penstock.spec.base import UNSET, JsonObject, SpecObject, UnknownObject
+from penstock.spec.base import JsonObject, SpecObject, UnknownObject
 from penstock.spec.content import (
     InputFileContentParam,
     InputImageContentParam,
@@ -35,7 +35,7 @@ from penstock.spec.items import (
     MessageItemParam,
     ReasoningItemParam,
 )
-from penstock.upstream.asked import type_of
+from penstock.upstream.asked import lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.chat_completions.chunks import CALL_EXTRA
 
@@ -89,9 +89,7 @@ class Messages:
         self._close_turn()
 
     def _extras(self, value: SpecObject, path: str) -> None:
-        for key, extra in value.extra.items():
-            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
-                self._lose(f"{path}.{key}", "the specification has no such parameter")
+        lose_extras(value, path, self._lose)
 
     # ------------------------------------------------------------------------------------------------------ messages
 

@@ -95,10 +95,7 @@ class _Request(RequestTranslation):
             body["metadata"] = request.metadata
         elif request.metadata:
             self.lose("metadata", "it stays with the response; providers refuse it for what they do not store")
-        if request.max_tool_calls:
-            self.lose("max_tool_calls", "Chat Completions has no limit on the number of calls")
-        if request.truncation == "auto":
-            self.lose("truncation", "Chat Completions never shortens its input: one that is too long is an error")
+        self.lose_limits(request)
         if request.stream_options:
             self.lose_extras(request.stream_options, "stream_options")
         if stream:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from penstock.spec.base import UNSET, JsonObject, SpecObject
+from penstock.spec.base import JsonObject, SpecObject
 from penstock.spec.content import (
     InputFileContentParam,
     InputImageContentParam,
@@ -34,7 +34,7 @@ from penstock.spec.items import (
     MessageItemParam,
     ReasoningItemParam,
 )
-from penstock.upstream.asked import type_of
+from penstock.upstream.asked import lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.gemini.media import data_part, media_type, url_part
 from penstock.upstream.gemini.names import api_name
@@ -95,9 +95,7 @@ class Contents:
             self._extras(item, path)
 
     def _extras(self, value: SpecObject, path: str) -> None:
-        for key, extra in value.extra.items():
-            if extra is not UNSET:  # which stands for a key that was left out, such as a message's `type`
-                self._lose(f"{path}.{key}", "the specification has no such parameter")
+        lose_extras(value, path, self._lose)
 
     # ------------------------------------------------------------------------------------------------------- contents
 

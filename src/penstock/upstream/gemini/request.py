@@ -190,10 +190,7 @@ class _Request(RequestTranslation):
     def _left_out(self, request: CreateResponse) -> None:
         if request.metadata:
             self.lose("metadata", "it stays with the response; Gemini keeps none")
-        if request.max_tool_calls:
-            self.lose("max_tool_calls", "Gemini has no limit on the number of calls")
-        if request.truncation == "auto":
-            self.lose("truncation", "Gemini never shortens its input: one that is too long is an error")
+        self.lose_limits(request)
         if request.safety_identifier:
             self.lose("safety_identifier", "Gemini is not told who its caller's users are")
         if request.prompt_cache_key:
