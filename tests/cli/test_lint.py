@@ -258,14 +258,9 @@ def test_nothing_at_all_is_no_stream(penstock: Inside, data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"\xef\xbb\xbf",
         b": a comment\n\n",
-        b"hello world\n",
-        b"<!doctype html>\n<html>\n",
-        b"\xff\xfe\x00\x01",
         b'{"a":',
         b"[1,2]",
-        b"null",
         b'{"type":1}\n',
         b"data: \xff\n\n",
         b"data: {}\n\n",
@@ -275,7 +270,6 @@ def test_nothing_at_all_is_no_stream(penstock: Inside, data: bytes) -> None:
         b"[" * 100_000,
         b"data: " + b"[" * 100_000 + b"\n\n",
         b'[{"type":"response.created"},7]',
-        gzip.compress(b"data: {}\n\n", mtime=0),
         GOOD_DATA[:-300],
         GOOD_DATA.replace(b"\n", b"\r\n")[:2000],
     ],
@@ -289,6 +283,43 @@ def test_whatever_comes_in_there_is_a_verdict_and_no_traceback(penstock: Inside,
         assert max(map(len, ended.out.splitlines())) <= 80
     elif form != "github":
         json.loads(ended.out)
+
+
+@pytest.mark.parametrize(
+    ("data", "begin"),
+    [
+        (b"hello world\n", "hello world\\n"),
+        (b"\n<!doctype html>\n<html>\n", "<!doctype html>\\n<html>\\n"),
+        (b"import os\n\n" + b"print(os)\n" * 20, "import os\\n\\n" + "print(os)\\n" * 4 + "print(os…"),
+        (b"\xff\xfe\x00\x01", r"\xff\xfe\x00\x01"),
+        (b"\x1b[2Jnull", r"\x1b[2Jnull"),
+        (gzip.compress(b"", mtime=0), r"\x1f\x8b\x08\x00"),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--statistics", "--diff", "--format=json"])
+def test_what_can_be_read_as_no_stream_at_all_is_told_with_its_beginning(
+    penstock: Inside, data: bytes, begin: str, flag: str
+) -> None:
+    Path("notes.txt").write_bytes(data)
+    ended = penstock("lint", flag, "notes.txt", "bad.sse" if flag == "--format=json" else "good.sse")
+    told = "penstock lint: notes.txt: neither server-sent events nor JSON; it begins with: "
+    assert ended.code == 2
+    assert ended.err.startswith(told + begin)
+    assert ended.err.count("\n") == 1
+    if flag == "--format=json":
+        assert codes(ended.out) == [["OR305", "OR404", "OR603"]]
+
+
+def test_fix_leaves_what_can_be_read_as_no_stream_as_it_is(penstock: Inside) -> None:
+    Path("notes.txt").write_bytes(b"hello world\n")
+    ended = penstock("lint", "--fix", "notes.txt")
+    assert (ended.code, ended.out) == (2, "")
+    assert Path("notes.txt").read_bytes() == b"hello world\n"
+
+
+def test_a_mark_of_the_byte_order_is_no_content(penstock: Inside) -> None:
+    told = "penstock lint: standard input: empty, there is no stream\n"
+    assert penstock("lint", data=b"\xef\xbb\xbf") == Ended(2, "", told)
 
 
 def test_no_events_are_no_stream_whatever_is_ignored(penstock: Inside) -> None:
@@ -319,7 +350,7 @@ def test_what_is_no_stream_of_ours_is_recognised(penstock: Inside, data: bytes, 
 
 
 def test_repair_is_not_advised_where_there_is_nothing_to_mend(penstock: Inside) -> None:
-    assert "penstock repair" not in penstock("lint", data=b"hello world\n").out
+    assert "penstock repair" not in penstock("lint", data=b"data: {oops\n\n").out
     assert "penstock repair" in penstock("lint", "bad.sse").out
 
 
@@ -464,8 +495,6 @@ def test_fix_mends_a_file_in_place_and_tells_what_is_left(penstock: Inside) -> N
 @pytest.mark.parametrize(
     "data",
     [
-        b"hello world\n",
-        b"\x00\xff" * 100,
         b'{"error":{"message":"no key"}}',
         b'data: {"object":"chat.completion.chunk"}\n\n',
         b"data: {broken\n\n",

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "text_width", "wants_color"]
 
+_BOM: Final = b"\xef\xbb\xbf"
 _HEAD_BYTES: Final = 1024
+_SHOWN_HEAD: Final = 60
+"""How many characters are shown of what is no stream: enough to know the file by."""
 _WIDTH: Final = 80
 """How wide text is where nobody says how wide it may be."""
 _WIDEST: Final = 100
@@ -72,9 +75,12 @@ class _Judge:
         for chunk in chunks:
             recorder.feed(chunk)
             head = head or chunk.lstrip()[:_HEAD_BYTES]
-        if not head:
-            raise CommandError(f"{_name(path)}: empty, there is no stream")
         judgement = recorder.finish()
+        if not head or (linter.format is None and head == _BOM):
+            raise CommandError(f"{_name(path)}: empty, there is no stream")
+        if linter.format is None:
+            begin = one_line(head.decode("utf-8", "backslashreplace"), _SHOWN_HEAD)
+            raise CommandError(f"{_name(path)}: neither server-sent events nor JSON; it begins with: {begin}")
         kind = _other_kind(head)
         if kind:
             _tell(f"{_name(path)}: {kind}")

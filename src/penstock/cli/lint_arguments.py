@@ -41,7 +41,8 @@ Settings of a project stand in pyproject.toml, or in penstock.toml as [lint]:
 exit codes:
   0  nothing is wrong, or nothing of level error (see --fail-level)
   1  something is
-  2  the command line or an input is of no use
+  2  the command line is of no use, or an input is no stream: it cannot be read,
+     is empty, or is neither server-sent events nor JSON
 """
 
 _REPAIR: Final = """\
