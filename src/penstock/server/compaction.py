@@ -7,8 +7,6 @@ Spec: "WebSocket Compaction", schema `CompactResource`. What compaction does to 
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec.structs import replace
 from starlette.types import Receive
 
@@ -20,18 +18,10 @@ from penstock.server.summary import TO_SUM_UP, carried_over
 from penstock.server.turn import Nobody, Plan, run_for
 from penstock.spec.items import CompactionItem
 from penstock.spec.request import CompactRequest, CreateResponse
-from penstock.spec.response import NO_INPUT_DETAILS, NO_OUTPUT_DETAILS, CompactResponse, ResponseUsage
+from penstock.spec.response import NO_USAGE, CompactResponse, ResponseUsage
 from penstock.wire.codec import to_plain
 
 __all__ = ["compact"]
-
-_NO_USAGE: Final = ResponseUsage(
-    input_tokens=0,
-    output_tokens=0,
-    total_tokens=0,
-    input_tokens_details=NO_INPUT_DETAILS,
-    output_tokens_details=NO_OUTPUT_DETAILS,
-)
 
 
 async def compact(service: Service, asked: CompactRequest, owner: str, client: Client, receive: Receive) -> object:
@@ -49,7 +39,7 @@ async def compact(service: Service, asked: CompactRequest, owner: str, client: C
         raise Refused.because(
             "input: is required, and absent or empty", code="missing_required_parameter", param="input"
         )
-    summary, usage = "", _NO_USAGE
+    summary, usage = "", NO_USAGE
     if model.provider.sums_up:
         request = CreateResponse(model=name, instructions=asked.instructions, input=asked.input, store=False)
         sent = replace(
@@ -89,4 +79,4 @@ async def _sum_up(service: Service, plan: Plan, receive: Receive) -> tuple[str, 
         await run_for(turn, receive)
     if turn.error is not None:
         raise Refused(turn.error)
-    return turn.response.output_text, turn.response.usage or _NO_USAGE
+    return turn.response.output_text, turn.response.usage or NO_USAGE

@@ -86,6 +86,15 @@ class ResponseUsage(SpecObject, frozen=True, kw_only=True):
     output_tokens_details: OutputTokensDetails
 
 
+NO_USAGE = ResponseUsage(
+    input_tokens=0,
+    output_tokens=0,
+    total_tokens=0,
+    input_tokens_details=NO_INPUT_DETAILS,
+    output_tokens_details=NO_OUTPUT_DETAILS,
+)
+
+
 class TextResponseFormat(SpecObject, frozen=True, kw_only=True, tag_field="type", tag="text"):
     """Plain text."""
 
@@ -244,13 +253,7 @@ class CompactResponse(SpecObject, frozen=True, kw_only=True):
         "object": "response.compaction",
         "output": [],
         "created_at": 0,
-        "usage": ResponseUsage(
-            input_tokens=0,
-            output_tokens=0,
-            total_tokens=0,
-            input_tokens_details=NO_INPUT_DETAILS,
-            output_tokens_details=NO_OUTPUT_DETAILS,
-        ),
+        "usage": NO_USAGE,
     }
 
     id: str

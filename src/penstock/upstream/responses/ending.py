@@ -12,13 +12,11 @@ from penstock.spec.base import Extra
 from penstock.spec.content import Content, OutputTextContent
 from penstock.spec.items import ExtensionItem, FunctionCallItem, Item, MessageItem, ReasoningItem
 from penstock.spec.response import (
-    NO_INPUT_DETAILS,
-    NO_OUTPUT_DETAILS,
+    NO_USAGE,
     ErrorPayload,
     IncompleteDetails,
     Response,
     ResponseError,
-    ResponseUsage,
 )
 from penstock.stream.fold import ItemDraft, PartDraft, part_text
 from penstock.stream.machine import item_kind, part_kind
@@ -39,13 +37,6 @@ _CUT_REASON: Final = "max_output_tokens"
 """Why a response is incomplete whose last item is, where nobody said why."""
 RANK: Final[Mapping[type[e.Event], int]] = {e.ResponseCompleted: 0, e.ResponseIncomplete: 1, e.ResponseFailed: 2}
 """Of several terminal events, the one that promises least counts."""
-_NO_USAGE: Final = ResponseUsage(
-    input_tokens=0,
-    output_tokens=0,
-    total_tokens=0,
-    input_tokens_details=NO_INPUT_DETAILS,
-    output_tokens_details=NO_OUTPUT_DETAILS,
-)
 Mend = Callable[[str, str], None]
 
 
@@ -193,7 +184,7 @@ def _with_usage(response: Response, mend: Mend, *, is_required: bool) -> Respons
         if not is_required:
             return response
         mend("OR608", "the response completed without usage: its figures are 0")
-        return replace(response, usage=_NO_USAGE)
+        return replace(response, usage=NO_USAGE)
     told, written = max(usage.input_tokens, 0), max(usage.output_tokens, 0)
     cached = min(max(usage.input_tokens_details.cached_tokens, 0), told)
     reasoning = min(max(usage.output_tokens_details.reasoning_tokens, 0), written)
