@@ -877,6 +877,26 @@ def test_a_queued_response_goes_on_through_in_progress() -> None:
     assert "OR302" in codes(mends)
 
 
+@pytest.mark.parametrize("name", ["failed", "completed", "incomplete"])
+def test_the_output_of_a_queued_response_that_only_its_end_tells_of_is_told_in_progress(name: str) -> None:
+    created, queued, *_, terminal = base_events("text", queued=True)
+    terminal["type"], terminal["response"]["status"] = f"response.{name}", name
+    out, _ = repaired(sse([created, queued, terminal]))
+    assert errors(out) == []
+    assert texts(plain(out)[-1]) == ["Hello world."]
+    assert types(plain(out))[:4] == ["created", "queued", "in_progress", "output_item.added"]
+    assert repaired(out) == (out, [])
+
+
+def test_an_integer_that_is_written_as_a_fraction_is_one() -> None:
+    events = base_events("text")
+    events[-1]["response"]["completed_at"] = float(events[-1]["response"]["completed_at"])
+    del events[-1]["response"]["tools"]
+    after, mends = mend(events)
+    assert codes(mends) == ["OR201"]
+    assert type(after[-1]["response"]["completed_at"]) is int
+
+
 def test_a_response_without_an_id_or_a_time_is_given_them() -> None:
     events = base_events("text")
     for event in events:

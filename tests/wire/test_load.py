@@ -173,6 +173,17 @@ def test_a_fraction_is_mended_in_a_stream_and_refused_in_a_request() -> None:
     for number in (float("nan"), float("inf")):
         usage = load(ResponseUsage, {**fields, "input_tokens": number}, tolerant=True)
         assert usage.input_tokens == 0
+        assert refusal(CreateResponse, {"max_output_tokens": number}).path == "max_output_tokens"
+
+
+def test_a_number_without_a_fraction_is_an_integer_however_it_is_written() -> None:
+    usage = load(ResponseUsage, {"input_tokens": 1.0, "output_tokens": 2, "total_tokens": 3e0}, tolerant=True)
+    assert (usage.input_tokens, type(usage.input_tokens), type(usage.total_tokens)) == (1, int, int)
+    assert "input_tokens" not in usage.extra
+    for tolerant in (True, False):
+        assert load(CreateResponse, {"max_output_tokens": 16.0}, tolerant=tolerant).max_output_tokens == 16
+        # What may be any number stays as it is.
+        assert type(load(CreateResponse, {"temperature": 1.0}, tolerant=tolerant).temperature) is float
 
 
 @pytest.mark.parametrize("number", ["\ud83d", ["\ud83d"], {"\ud83d": 0}])

@@ -142,13 +142,18 @@ def _leaf_loader(annotation: object, whole: object = None) -> _Loader:
 
     `whole` is the union of which `annotation` is a part, for the error to tell all that may be there.
     """
-    counts = annotation is int or int in get_args(annotation)
+    members = get_args(annotation)
+    counts = annotation is int or (int in members and float not in members)
     described = annotation if whole is None else whole
 
     def load_leaf(value: object, path: str, /, *, tolerant: bool) -> object:
-        if tolerant and counts and type(value) is float and math.isfinite(value):
-            # Servers that write time.time() into created_at: the field has the second, `extra` has what was there.
-            raise _InexactError(path, "expected an integer, got a number with a fraction", int(value))
+        if counts and type(value) is float and math.isfinite(value):
+            if value.is_integer():
+                # JSON Schema: an integer is a number without a fraction, however it is written.
+                value = int(value)
+            elif tolerant:
+                # Servers that write time.time() into created_at: the field has the second, `extra` what was there.
+                raise _InexactError(path, "expected an integer, got a number with a fraction", int(value))
         try:
             return msgspec.convert(value, annotation)
         except NO_FIT:

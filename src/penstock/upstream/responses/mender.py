@@ -297,6 +297,7 @@ class Mender(SnapshotMender):
         fold = {place.index: self._reader.item(place.index) for place in self._items}
         for item, place in match_items(told, list(self._places.all), fold):
             if place is None:
+                self._progress()
                 added = self._add_whole(item, UNTOLD_INDEX, "OR603")
                 self._close_item(added, e.OutputItemDone(output_index=added.index, item=item), "OR603")
                 continue
