@@ -64,14 +64,33 @@ def test_the_report_has_the_documented_form(penstock: Inside) -> None:
     ended = penstock("repair", "bad.sse", "-o", "mended.sse", "--report", "report.json")
     assert (ended.code, ended.err) == (0, "")
     report = json.loads(Path("report.json").read_text())
-    assert (list(report), report["path"], report["events"]) == (["path", "events", "mends"], "bad.sse", 10)
+    assert list(report) == ["path", "events", "mends", "more"]
+    assert (report["path"], report["events"], report["more"]) == ("bad.sse", 10, 0)
     assert [list(mend) for mend in report["mends"]] == [["code", "name", "event", "message", "level", "output"]] * 3
     assert [mend["code"] for mend in report["mends"]] == ["OR305", "OR404", "OR603"]
 
 
 def test_the_report_can_go_to_standard_error(penstock: Inside) -> None:
     ended = penstock("repair", "--report", "-", data=GOOD_DATA)
-    assert json.loads(ended.err) == {"path": "-", "events": 11, "mends": []}
+    assert json.loads(ended.err) == {"path": "-", "events": 11, "mends": [], "more": 0}
+
+
+@pytest.mark.parametrize(
+    ("most", "words"),
+    [(1, "and 2 more changes; only the first one is told"), (2, "and 1 more change; only the first 2 are told")],
+)
+def test_changes_that_were_not_kept_are_counted(
+    penstock: Inside, monkeypatch: pytest.MonkeyPatch, most: int, words: str
+) -> None:
+    for module in ("penstock.lint.repair", "penstock.upstream.responses.voice"):
+        monkeypatch.setattr(f"{module}.MAX_MENDS", most)
+    told = penstock("repair", "bad.sse", "-o", "mended.sse").err.splitlines()
+    assert told[most:] == [f"penstock repair: {words}"]
+    assert json.loads(penstock("repair", "bad.sse", "-o", "mended.sse", "--report", "-").err)["more"] == 3 - most
+    assert words in penstock("lint", "--diff", "bad.sse").err
+    ended = penstock("lint", "--fix", "bad.sse")
+    assert ended.err.splitlines()[0] == "penstock lint: bad.sse: mended, 3 changes"
+    assert words in ended.err
 
 
 @pytest.mark.parametrize("dialect", dialect_names())

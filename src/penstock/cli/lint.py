@@ -164,8 +164,9 @@ def _fix(judge: _Judge, path: str) -> Judgement:
         raise CommandError(f"{path}: there is nothing of a response in it, and so it is left as it is")
     judgement = judge.judge(path, [outcome.data])
     replace_file(path, outcome.data)
-    _tell(f"{path}: mended, {len(outcome.mends):,} change{'' if len(outcome.mends) == 1 else 's'}")
-    for line in mend_lines(outcome.mends):
+    count = len(outcome.mends) + outcome.more
+    _tell(f"{path}: mended, {count:,} change{'' if count == 1 else 's'}")
+    for line in mend_lines(outcome.mends, outcome.more):
         _tell(f"  {line}")
     return judgement
 
@@ -184,7 +185,7 @@ def _show_diff(out: TextIO, judge: _Judge, path: str | None, layout: Layout) -> 
     lines = list(diff_lines(name, b"".join(chunks), outcome.data, layout))
     out.write("".join(f"{line}\n" for line in lines))
     out.flush()
-    for line in mend_lines(outcome.mends) if lines else ():
+    for line in mend_lines(outcome.mends, outcome.more) if lines else ():
         _tell(line)
     return bool(lines)
 

@@ -34,12 +34,16 @@ _WRITTEN_AS: Final = {"2026-01-15": "openresponses"}
 
 
 class Mended:
-    """A stream as it should be: its bytes, in the format they came in, and what was changed."""
+    """A stream as it should be: its bytes, in the format they came in, and what was changed.
 
-    def __init__(self, data: bytes, mends: Sequence[Mend]) -> None:
+    `more` is how many changes there were after those in `mends`.
+    """
+
+    def __init__(self, data: bytes, mends: Sequence[Mend], more: int) -> None:
         """Hold the outcome."""
         self.data = data
         self.mends = mends
+        self.more = more
 
     @property
     def is_invented(self) -> bool:
@@ -59,11 +63,14 @@ def mended(chunks: Iterable[bytes], repairer: Repairer) -> Mended:
     if repairer.format is Format.DOCUMENT:
         # The repairer writes lines; what was one document stays one.
         out = b"[\n" + b",\n".join(out.splitlines()) + b"\n]\n"
-    return Mended(out, repairer.mends)
+    return Mended(out, repairer.mends, repairer.more)
 
 
-def mend_lines(mends: Sequence[Mend]) -> Iterator[str]:
-    """Yield what was changed, a line a rule; then in which items the text is not the one that came in."""
+def mend_lines(mends: Sequence[Mend], more: int) -> Iterator[str]:
+    """Yield what was changed, a line a rule; then in which items the text is not the one that came in.
+
+    `more` is how many changes came after those in `mends`: of them only that is known.
+    """
     harmless = [mend for mend in mends if mend.level is Level.INFO]
     of_text = [mend for mend in mends if mend.level is not Level.INFO]
     for group in (harmless, of_text):
@@ -73,8 +80,11 @@ def mend_lines(mends: Sequence[Mend]) -> Iterator[str]:
             first.setdefault(mend.code, mend)
         for mend in first.values():
             place = f", event {mend.event}" if mend.event is not None else ""
-            more = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
-            yield f"{mend.code} {mend.name}{place}: {mend.message}{more}"
+            others = f" (and {times[mend.code] - 1:,} more)" if times[mend.code] > 1 else ""
+            yield f"{mend.code} {mend.name}{place}: {mend.message}{others}"
+    if more:
+        told = "one is" if len(mends) == 1 else f"{len(mends):,} are"
+        yield f"and {more:,} more change{'' if more == 1 else 's'}; only the first {told} told"
     if of_text:
         outputs = sorted({mend.output for mend in of_text if mend.output is not None})
         named = [f"output[{output}]" for output in outputs[:_MOST_OUTPUTS]]

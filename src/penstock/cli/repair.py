@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.escape import one_line
 from penstock.cli.mend import make_repairer, mend_lines
 from penstock.cli.source import open_source, reason
-from penstock.lint.repair import Mend
+from penstock.lint.repair import Repairer
 from penstock.lint.report import STANDARD_INPUT, json_document
 
 __all__ = ["run"]
@@ -38,9 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
         name = source.name
     if arguments.report is not None:
         path = arguments.file if arguments.file is not None else STANDARD_INPUT
-        _write_report(arguments.report, path, repairer.events, repairer.mends)
+        _write_report(arguments.report, path, repairer)
     else:
-        _tell_mends(repairer.mends)
+        for line in mend_lines(repairer.mends, repairer.more):
+            _tell(line)
     if error is not None:
         _tell(f"cut short, {error}")
     elif not size:
@@ -75,13 +76,15 @@ def _writer(file: BinaryIO) -> Callable[[bytes], None]:
     return write
 
 
-def _write_report(report: str, path: str, events: int, mends: Sequence[Mend]) -> None:
+def _write_report(report: str, path: str, repairer: Repairer) -> None:
     """Write what was changed as JSON.
 
-    `{"path", "events", "mends": [{"code", "name", "event", "message", "level", "output"}]}`: `level` is `warning` where
-    the text of an item is not, or not all of, what was told, and `output` is the index of that item.
+    `{"path", "events", "mends": [{"code", "name", "event", "message", "level", "output"}], "more"}`: `level` is
+    `warning` where the text of an item is not, or not all of, what was told, and `output` is the index of that item;
+    `more` is how many changes came after those that are listed.
     """
-    data = json_document({"path": path, "events": events, "mends": [msgspec.structs.asdict(mend) for mend in mends]})
+    mends = [msgspec.structs.asdict(mend) for mend in repairer.mends]
+    data = json_document({"path": path, "events": repairer.events, "mends": mends, "more": repairer.more})
     if report == "-":
         if sys.stderr is not None:
             sys.stderr.write(data.decode())
@@ -91,12 +94,6 @@ def _write_report(report: str, path: str, events: int, mends: Sequence[Mend]) ->
             file.write(data)
     except (OSError, ValueError) as error:
         raise CommandError(f"{report}: {reason(error) if isinstance(error, OSError) else error}") from error
-
-
-def _tell_mends(mends: Sequence[Mend]) -> None:
-    """Tell what was changed, a line a rule."""
-    for line in mend_lines(mends):
-        _tell(line)
 
 
 def _tell(text: str) -> None:
