@@ -142,8 +142,8 @@ def _leaf_loader(annotation: object, whole: object = None) -> _Loader:
 
     `whole` is the union of which `annotation` is a part, for the error to tell all that may be there.
     """
-    members = get_args(annotation)
-    counts = annotation is int or (int in members and float not in members)
+    plain = _plain_types(annotation)
+    counts = int in plain and float not in plain
     described = annotation if whole is None else whole
 
     def load_leaf(value: object, path: str, /, *, tolerant: bool) -> object:
@@ -160,6 +160,16 @@ def _leaf_loader(annotation: object, whole: object = None) -> _Loader:
             raise mismatch(described, value, path) from None
 
     return load_leaf
+
+
+def _plain_types(annotation: object) -> set[object]:
+    """Return the types that an annotation allows, without their bounds."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _plain_types(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return {plain for member in get_args(annotation) for plain in _plain_types(member)}
+    return {annotation}
 
 
 class _InexactError(ShapeError):
