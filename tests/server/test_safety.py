@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import OutputTextDelta, ResponseCompleted
+import penstock
+from penstock import FunctionCall, OutputTextDelta, Reasoning, ReasoningSummary, Refusal, ResponseCompleted, Text
 from penstock.server.client import client_of
 from penstock.server.errors import Refused, status_of
 from penstock.server.keys import ANYONE, KeyFileError, Keys, is_loopback
@@ -18,6 +20,8 @@ from penstock.server.obfuscation import BLOCK, ObfuscatingEmitter
 from penstock.server.sealing import MAX_OPENED, PREFIX, SealError, Seals
 from penstock.spec.events import ResponseStreamEvent
 from penstock.stream.emitters import ListStreamEmitter
+from penstock.stream.output import Output
+from penstock.transport import JSONLEmitter
 from tests.stream.samples import RESPONSE
 
 KEY, OTHER = "a" * 20, "b" * 20
@@ -225,6 +229,20 @@ def test_deltas_are_padded_to_the_length_of_others(text: str) -> None:
         assert isinstance(event.obfuscation, str)
         assert event.obfuscation
         assert (len(event.delta.encode()) + len(event.obfuscation)) % BLOCK == 0
+
+
+@pytest.mark.parametrize(
+    "output",
+    [Text("Hi"), Refusal("No."), Reasoning("Hm."), ReasoningSummary("Hm."), FunctionCall("f", "{}")],
+    ids=lambda output: type(output).__name__,
+)
+def test_whatever_is_said_can_be_padded_as_far_as_the_specification_has_it(output: Output) -> None:
+    lines: list[bytes] = []
+    with penstock.ResponseStream(ObfuscatingEmitter(JSONLEmitter(lines.append)), model="m") as stream:
+        stream.send(output)
+    assert penstock.lint(b"".join(lines)) == []
+    (delta,) = [event for event in map(json.loads, lines) if "delta" in event]
+    assert ("obfuscation" in delta) == (not isinstance(output, Refusal))
 
 
 def test_the_padding_can_be_chosen() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from penstock.spec.events import DeltaEvent, ResponseStreamEvent
+from penstock.spec.events import DeltaEvent, RefusalDelta, ResponseStreamEvent
 from penstock.stream.emitter import StreamEventEmitter
 
 __all__ = ["ObfuscatingEmitter"]
@@ -18,7 +18,10 @@ BLOCK: Final = 32
 
 
 class ObfuscatingEmitter(StreamEventEmitter):
-    """Passes events on, each delta with an `obfuscation` that makes it as long as others are."""
+    """Passes events on, each delta with an `obfuscation` that makes it as long as others are.
+
+    Those of a refusal have none in the specification, and are left as they are.
+    """
 
     def __init__(self, emitter: StreamEventEmitter, random_text: Callable[[int], str] | None = None) -> None:
         """Pass events on to `emitter`; `random_text` returns so many characters that nobody can guess."""
@@ -26,8 +29,8 @@ class ObfuscatingEmitter(StreamEventEmitter):
         self._random_text = random_text or _random_text
 
     def emit(self, event: ResponseStreamEvent) -> None:
-        """Pass `event` on, padded where it is a delta."""
-        if isinstance(event, DeltaEvent):
+        """Pass `event` on, padded where it is a delta that can be."""
+        if isinstance(event, DeltaEvent) and not isinstance(event, RefusalDelta):
             padded: Any = replace(event, obfuscation=self._random_text(-len(event.delta.encode()) % BLOCK or BLOCK))
             event = padded
         self._emitter.emit(event)
