@@ -41,8 +41,8 @@ fail-level = ["warning", "OR8=never"]
 dialect = "openai"
 ```
 
-The exit code is 0 where nothing is wrong, or nothing of level error; 1 where something is; 2 where the command line or
-an input is of no use. `fail-level` moves the line between 0 and 1, for all rules or for some.
+The exit code is 0 where nothing is wrong, or nothing of level error; 1 where something is; 2 where the command line is
+of no use, or an input is no stream. `fail-level` moves the line between 0 and 1, for all rules or for some.
 
 ## Findings as data
 
@@ -56,6 +56,8 @@ an input is of no use. `fail-level` moves the line between 0 and 1, for all rule
 | `files[].path` | the file or URL as it was given, `-` for standard input |
 | `files[].events` | how many events it has |
 | `files[].unreadable` | how many frames or lines it has that are no events; they are not counted as such |
+| `files[].more` | how many findings there were after those that are told |
+| `files[].unchecked` | what was not judged since something of it was lost or damaged, in words |
 | `code`, `name` | the rule's |
 | `level` | `error`, `warning` or `info` |
 | `event` | the index of the event, from 0; null where it is about no single one |

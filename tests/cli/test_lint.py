@@ -87,7 +87,7 @@ def test_json_has_the_documented_form(penstock: Inside) -> None:
     assert ended.code == 1
     assert list(document) == ["files"]
     good, bad = document["files"]
-    assert good == {"path": "good.sse", "events": 11, "unreadable": 0, "findings": []}
+    assert good == {"path": "good.sse", "events": 11, "unreadable": 0, "more": 0, "unchecked": [], "findings": []}
     assert [list(finding) for finding in bad["findings"]] == 3 * [
         ["code", "name", "level", "event", "line", "offset", "path", "message", "fix"]
     ]

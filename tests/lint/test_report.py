@@ -172,6 +172,8 @@ def test_json_has_the_documented_keys_and_no_others() -> None:
                 "path": "reply.sse",
                 "events": 11,
                 "unreadable": 0,
+                "more": 0,
+                "unchecked": [],
                 "findings": [
                     {
                         "code": "OR103",
@@ -190,6 +192,8 @@ def test_json_has_the_documented_keys_and_no_others() -> None:
                 "path": "-",
                 "events": 3,
                 "unreadable": 0,
+                "more": 0,
+                "unchecked": [],
                 "findings": [
                     {
                         "code": "OR501",
@@ -206,6 +210,25 @@ def test_json_has_the_documented_keys_and_no_others() -> None:
             },
         ]
     }
+
+
+def test_what_was_not_told_and_not_checked_is_said() -> None:
+    judgement = Judgement(path="-", events=3, findings=[found()], more=1_200, unchecked=("how the stream ends",))
+    report = TextReport()
+    assert report.stream(judgement).endswith(
+        "\nSome checks stopped at what was lost or damaged, and may find more when that is\n"
+        "mended: how the stream ends.\n\n"
+    )
+    assert report.summary().startswith("1,201 findings in 3 events: 1 error; 1,200 more are not told.\n")
+    (told,) = json.loads(json_report([judgement]))["files"]
+    assert (told["more"], told["unchecked"]) == (1_200, ["how the stream ends"])
+
+
+def test_no_more_checks_are_named_than_can_be_read() -> None:
+    checks = tuple(f"the deltas of output[{index}]" for index in range(1_100))
+    text = TextReport().stream(Judgement(path="-", events=3, findings=[], unchecked=checks))
+    assert "the deltas of output[7]; 1,092 more.\n" in text
+    assert "output[8]" not in text
 
 
 def test_halves_of_surrogate_pairs_can_be_reported() -> None:

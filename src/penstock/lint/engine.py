@@ -120,6 +120,8 @@ class EventLinter:
         """How many findings came after the first `MAX_FINDINGS`."""
         self.unreadable = 0
         """How many frames held nothing that could be read as an event; they are not counted as events."""
+        self.unchecked: dict[str, None] = {}
+        """What was not judged since something was lost or damaged, in words."""
         self._classes = tuple(rules)
         self._paths: list[str] = []
         """Where the event that is judged has the wrong shape."""
@@ -140,6 +142,7 @@ class EventLinter:
     def _begin(self, profile: Profile, request: CreateResponse | None, events: int) -> None:
         """Begin a response, after so many events of those before it on the same connection."""
         self.facts = Facts(profile, request, events)
+        self.facts.unchecked = self.unchecked
         self._reading = Reading(profile.dialect)
         self._own = OWN_PRACTICE.get(profile.dialect, frozenset())
         by = self._sorted = _sorted(self._classes, has_request=request is not None)
@@ -240,6 +243,7 @@ class EventLinter:
         """Say that the stream is over."""
         self._settle_broken()
         self._settle_held(None)
+        self.facts.end()
         for rule in self._end_rules:
             self._keep(rule.end(self.facts))
 

@@ -142,6 +142,8 @@ class Facts:
         """The `output_index` of the first item that is done and incomplete."""
         self.done_sentinels = 0
         """How many `[DONE]` came."""
+        self.unchecked: dict[str, None] = {}
+        """What is not judged since something was lost or damaged, in words."""
 
     @property
     def machine(self) -> StreamMachine:
@@ -174,7 +176,10 @@ class Facts:
 
     def tear(self, output_index: int | None) -> None:
         """Let it be known that what is told of an item, or of whatever is open, is not what was meant."""
-        self._torn.update(self.machine.open_items if output_index is None else (output_index,))
+        places = self.machine.open_items if output_index is None else (output_index,)
+        self._torn.update(places)
+        if not self.profile.resumed:  # of which it is not said that its beginning is not there
+            self.unchecked.update((f"the content of output[{place}]", None) for place in places)
 
     def miss(self, raw: Mapping[str, object]) -> None:
         """Let it be known that something that was streamed is missing: where an event's plain form says, if it does."""
@@ -184,6 +189,7 @@ class Facts:
             draft = self.draft(place)
             if draft is None:
                 continue
+            self.unchecked[f"the deltas of output[{place}]"] = None
             summary_index, content_index = raw.get("summary_index"), raw.get("content_index")
             part = draft.summary.get(summary_index) if type(summary_index) is int else None
             if part is None and type(content_index) is int:
@@ -237,8 +243,18 @@ class Facts:
         """
         self.is_last_lost = True
         if not is_delta:
-            self.unread += 1
+            self.excuse()
         self.miss(raw)
+
+    def excuse(self) -> None:
+        """Let the next step that is out of order pass, since an event that could not be read may explain it."""
+        self.unread += 1
+        self.unchecked["the order of the next event that is out of place"] = None
+
+    def end(self) -> None:
+        """Say that nothing follows: what could not be read last may have been the end."""
+        if self.is_end_early or (self.is_last_lost and not (self.is_over and self.done_sentinels)):
+            self.unchecked["how the stream ends"] = None
 
     def take(self, step: Step) -> None:
         """Let a step change the facts, after all rules have seen it."""

@@ -89,6 +89,11 @@ class Linter:
         return 0 if self._engine is None else self._engine.unreadable
 
     @property
+    def unchecked(self) -> list[str]:
+        """What was not judged since something of it was lost or damaged, in words; that mended, there may be more."""
+        return [] if self._engine is None else list(self._engine.unchecked)
+
+    @property
     def format(self) -> Format | None:
         """The format of the bytes, None until it could be told, or where events came without bytes."""
         return self._format
@@ -143,6 +148,7 @@ class Linter:
         code = "OR110" if "UTF-8" in error.message else "OR106"
         engine = self._judge()
         engine.facts.lose()
+        engine.unchecked["all that follows"] = None
         engine.report(code, error.message, offset=error.offset)
 
     def _feed(self, data: bytes, *, final: bool = False) -> None:

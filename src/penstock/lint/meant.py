@@ -304,7 +304,7 @@ class Meant:
         if event.response.status in ("queued", "in_progress"):
             machine.state = ResponseState.CREATED if not machine.items else ResponseState.IN_PROGRESS
         elif not event.is_terminal:
-            self._facts.unread += 1
+            self._facts.excuse()
             self._facts.is_last_lost = True
 
     # What cannot be what it says.

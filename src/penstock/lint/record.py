@@ -56,13 +56,16 @@ class Located(Struct, frozen=True, kw_only=True):
 class Judgement(Struct, frozen=True, kw_only=True):
     """The verdict on one stream. `path` is where it came from, `events` how many it has, `findings` by event.
 
-    `unreadable` is how many frames or lines it has that are no events.
+    `unreadable` is how many frames or lines it has that are no events, `more` how many findings there were after those
+    that are kept, `unchecked` what was not judged since something of it was lost or damaged, in words.
     """
 
     path: str
     events: int
     findings: list[Located]
     unreadable: int = 0
+    more: int = 0
+    unchecked: tuple[str, ...] = ()
 
 
 class _Text(Struct, frozen=True):
@@ -121,7 +124,14 @@ class Recorder:
         self._held.clear()
         self._elements = None
         linter = self.linter
-        return Judgement(path=self._path, events=linter.events, findings=self._located, unreadable=linter.unreadable)
+        return Judgement(
+            path=self._path,
+            events=linter.events,
+            findings=self._located,
+            unreadable=linter.unreadable,
+            more=linter.more,
+            unchecked=tuple(linter.unchecked),
+        )
 
     def _locate(self, findings: Iterable[Finding]) -> list[Located]:
         located = [_located(finding, self._text(finding)) for finding in findings]

@@ -42,6 +42,8 @@ _ABOUT_FRAMES: Final = ("OR106", "OR110")
 """The rules that tell of frames in which no event can be read."""
 _GITHUB: Final = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "notice"}
 _SARIF: Final = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "note"}
+_MOST_UNCHECKED: Final = 8
+"""How many checks that stopped are named: enough to know what is meant."""
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _URI_SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:?#@!$&'()*+,;=")
 
@@ -54,15 +56,17 @@ class TextReport:
         self.layout = Layout(width=width, color=color)
         self._paths: list[str] = []
         self._events = 0
+        self._more = 0
         self._unreadable = 0
         self._faulty: list[str] = []
         self._counts: Counter[str] = Counter()
         self._levels: Counter[Level] = Counter()
 
     def stream(self, judgement: Judgement) -> str:
-        """Return the findings of one stream, and count them; empty where there is none."""
+        """Return the findings of one stream, and what was not checked because of them, and count them."""
         self._paths.append(judgement.path)
         self._events += judgement.events
+        self._more += judgement.more
         self._unreadable += judgement.unreadable
         if judgement.findings:
             self._faulty.append(judgement.path)
@@ -75,6 +79,9 @@ class TextReport:
             lines += self.finding(located, judgement.path, brief=finding.code in explained)
             lines.append("")
             explained.add(finding.code)
+        if judgement.unchecked:
+            lines += self.layout.wrapped(_unchecked(judgement.unchecked), 0)
+            lines.append("")
         return _joined(lines)
 
     def finding(self, located: Located, path: str = "", *, brief: bool = False) -> Iterator[str]:
@@ -122,7 +129,9 @@ class TextReport:
         where = f"{len(self._faulty)} of {streams}" if len(self._paths) > 1 else _count(self._events, "event")
         if self._unreadable:
             where += f" ({_count(self._unreadable, 'frame')} unreadable)"
-        text = f"{_count(total, 'finding')} in {where}: {counted}."
+        if self._more:
+            counted += f"; {self._more:,} more are not told"
+        text = f"{_count(total + self._more, 'finding')} in {where}: {counted}."
         lines = [layout.level(levels[0], line) for line in layout.wrap(text, layout.width)]
         name = self._faulty[0] if len(self._faulty) == 1 and self._faulty[0] != STANDARD_INPUT else ""
         lines += layout.wrapped(f"`penstock rule {next(iter(self._counts))}` shows a rule with its examples.", 2)
@@ -153,10 +162,13 @@ def finding_text(located: Located, *, width: int = 80) -> str:
 def json_report(judgements: Iterable[Judgement]) -> bytes:
     """Return the verdicts as a JSON document.
 
-    `{"files": [{"path", "events", "unreadable", "findings": [FINDING, ...]}, ...]}`, where a finding is
+    `{"files": [{"path", "events", "unreadable", "more", "unchecked": [WORDS, ...], "findings": [FINDING, ...]}, ...]}`,
+    where a finding is
     `{"code", "name", "level", "event", "line", "offset", "path", "message", "fix"}`:
     `event` is the index of the event from 0, `line` the line it stands on from 1, `offset` its byte offset, all null
     where a finding is about no single event; `unreadable` is how many frames are no events, and not counted as such;
+    `more` is how many findings there were after those that are told; `unchecked` says what was not judged since
+    something of it was lost or damaged;
     `level` is `error`, `warning` or `info`; `path` is empty where the event as a whole is meant; `fix` is null where
     nothing can be done.
     """
@@ -165,6 +177,8 @@ def json_report(judgements: Iterable[Judgement]) -> bytes:
             "path": judgement.path,
             "events": judgement.events,
             "unreadable": judgement.unreadable,
+            "more": judgement.more,
+            "unchecked": judgement.unchecked,
             "findings": [_plain(located) for located in judgement.findings],
         }
         for judgement in judgements
@@ -260,6 +274,16 @@ def _place(located: Located) -> str:
 def _event(index: int, name: str | None, line: int | None = None) -> str:
     words = f"event {index} ({name[:_LONGEST_TYPE]})" if name else f"event {index}"
     return f"{words}, line {line}" if line is not None else words
+
+
+def _unchecked(checks: Sequence[str]) -> str:
+    """Say which checks stopped."""
+    named = list(checks[:_MOST_UNCHECKED])
+    if len(checks) > _MOST_UNCHECKED:
+        named.append(f"{len(checks) - _MOST_UNCHECKED:,} more")
+    return (
+        f"Some checks stopped at what was lost or damaged, and may find more when that is mended: {'; '.join(named)}."
+    )
 
 
 def _joined(lines: Iterable[str]) -> str:
