@@ -79,12 +79,16 @@ async def hold_to_everything(app: App, body: Mapping[str, Any], ignored: Sequenc
     """Ask over each transport, in each dialect, and judge what comes back."""
     for dialect in DIALECTS:
         headers = {"penstock_dialect": dialect}
-        streaming = {**body, "stream": True}
-        reply = await ask(app, streaming, **headers)
-        assert reply.status == 200, reply.body
-        assert reply.headers["content-type"].startswith("text/event-stream")
-        assert faults(reply.body, parse_create(dict(streaming)), dialect, "sse", ignored) == []
-        assert reply.body.endswith(b"data: [DONE]\n\n") == (dialect == "openresponses")
+        said: list[list[bytes]] = []
+        for is_padded in (False, True):
+            streaming = {**body, "stream": True, "stream_options": {"include_obfuscation": is_padded}}
+            reply = await ask(app, streaming, **headers)
+            assert reply.status == 200, reply.body
+            assert reply.headers["content-type"].startswith("text/event-stream")
+            assert faults(reply.body, parse_create(dict(streaming)), dialect, "sse", ignored) == []
+            assert reply.body.endswith(b"data: [DONE]\n\n") == (dialect == "openresponses")
+            said.append([line for line in reply.body.splitlines() if line.startswith(b"event: ")])
+        assert said[0] == said[1]
 
         reply = await ask(app, body, **headers)
         if reply.status == 200:
