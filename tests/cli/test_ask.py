@@ -172,6 +172,12 @@ def test_the_key_is_sent_that_is_named(provider: Provider, inside: Inside, monke
     assert provider.keys == ["Bearer sk-1"]
 
 
+def test_in_what_the_provider_differs_is_told_by_options(provider: Provider, inside: Inside) -> None:
+    options = ["--option", "max-tokens-field=max_tokens", "--option", "stream-usage=false"]
+    assert inside("ask", "--upstream", provider.url, "--model", "m", *options, "Hi").code == 0
+    assert "stream_options" not in provider.bodies[0]
+
+
 def test_what_the_provider_cannot_be_asked_is_told(provider: Provider, inside: Inside) -> None:
     provider.reply = chunk(content="a") + b'data: {"choices":[{"index":1,"delta":{"content":"b"}}]}\n\n' + END
     done = inside("ask", "--upstream", provider.url, "--model", "m", "Hi")
@@ -225,6 +231,8 @@ def test_a_reply_no_stream_can_tell_has_failed(provider: Provider, inside: Insid
     [
         ("--dialect is for the events that --raw writes", ["--dialect", "openai", "Hi"]),
         ("the demo takes no key; --key-env goes with --upstream or --api", ["--key-env", "X", "Hi"]),
+        ("the demo has no options; --option goes with --upstream or --api", ["--option", "a=b", "Hi"]),
+        ("--option: expected NAME=VALUE, such as sentinel=false, got 'a'", ["--upstream", "ollama", "--option", "a", "Hi"]),
         ("the demo is built in, and has no --upstream", ["--api", "demo", "--upstream", "http://x", "Hi"]),
         ("no key for https://api.openai.com/v1: OPENAI_API_KEY is not set", ["--upstream", "openai", "Hi"]),
         ("no key for https://api.anthropic.com: ANTHROPIC_API_KEY is not set", ["--api", "anthropic", "Hi"]),

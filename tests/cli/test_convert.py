@@ -69,6 +69,17 @@ def test_a_request_is_repeated_in_the_response() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "code"), [([], 1), (["--option", "sentinel=false"], 0), (["--option", "sentinel=maybe"], 2)]
+)
+def test_a_reply_without_a_sentinel_is_whole_where_an_option_says_so(options: list[str], code: int) -> None:
+    reply = b'data: {"model":"m","choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n'
+    done = run(*CONVERT, *options, data=reply)
+    assert done.returncode == code
+    if code == 2:
+        assert done.stderr == b"penstock: --option: sentinel: Expected `bool`, got 'maybe'\n"
+
+
+@pytest.mark.parametrize(
     ("expected", "arguments", "data"),
     [
         ("m-1", [], chunk(content="Hi")),

@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from penstock.provider.network import NetworkProvider, Retries
+from penstock.provider.network import NetworkProvider, Retries, Timeouts
 from penstock.spec.request import CreateResponse
 from penstock.stream.output import Output, Stop, Text, Usage
 from penstock.upstream.base import UnsupportedParameter
@@ -274,6 +274,24 @@ def test_closing_the_provider_ends_what_is_under_way() -> None:
             assert failure(await waiter).code == "upstream_disconnected"
             with pytest.raises(RuntimeError, match="was closed"):
                 await anext(busy)
+            await network.aclose()
+
+    run(work())
+
+
+def test_a_connection_that_nobody_uses_is_let_go_of_in_time() -> None:
+    async def work() -> None:
+        gone = asyncio.Event()
+
+        async def handler(asked: Asked) -> None:
+            await asked.send(STREAM, *map(chunk, [*ANSWER, b""]))
+            await asked.gone()
+            gone.set()
+
+        async with loopback(handler) as server:
+            network = provider(server, timeouts=Timeouts(idle=0.05))
+            assert [output async for batch in network.answer(ASKED).batches() for output in batch] == SAID
+            await gone.wait()
             await network.aclose()
 
     run(work())

@@ -20,6 +20,9 @@ from penstock.server.config import (
 )
 from penstock.server.errors import Refused
 from penstock.server.limits import Limits
+from tests.provider.asking import frame
+from tests.provider.loopback import Asked, head, loopback
+from tests.server.direct import ask, run, started
 
 KEY = "a" * 20
 
@@ -64,9 +67,11 @@ dialect = "openresponses"
 reasoning = "off"
 default = true
 headers = { x-team = "water" }
+options = { sentinel = false, max-tokens-field = "max_tokens" }
 connect-seconds = 1
 first-byte-seconds = 2
 silence-seconds = 3
+idle-seconds = 4
 retries = 0
 
 [models.try]
@@ -169,6 +174,27 @@ def test_one_model_may_be_described_by_the_environment_and_flags_together(tmp_pa
     assert name == "demo"
 
 
+@pytest.mark.parametrize(
+    ("environment", "flags"),
+    [({"PENSTOCK_OPTION": "sentinel=false think-tags=true"}, {}), ({}, {"option": ["sentinel=0", "think_tags=1"]})],
+)
+def test_in_what_a_provider_differs_is_told_by_options(environment: dict[str, str], flags: dict[str, object]) -> None:
+    async def without_sentinel(asked: Asked) -> None:
+        chunk = {"delta": {"content": "<think>Hm.</think>Hello."}, "finish_reason": "stop"}
+        await asked.send(head(Content_Type="text/event-stream"), frame({"choices": [chunk]}))
+        asked.writer.close()
+
+    async def work() -> None:
+        async with loopback(without_sentinel) as server:
+            given = {"upstream": server.url, "store": "none", **flags}
+            async with started(build_app(load_settings(None, environment, given), {})) as app:
+                reply = await ask(app, {"model": "m", "input": "Hi."})
+        assert reply.status == 200, reply.body
+        assert [item["type"] for item in reply.json["output"]] == ["reasoning", "message"]
+
+    run(work())
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_nobody_needs_a_key_where_nobody_else_can_come(host: str) -> None:
     assert not build_app(Settings(server=ServerTable(host=host)), {}).service.keys
@@ -239,6 +265,26 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ({"PENSTOCK_UPSTREAM": "olama"}, {}, "PENSTOCK_UPSTREAM: no provider 'olama' is known"),
         ({}, {"upstream": "localhost:8000/v1"}, "--upstream: expected a base URL with http or https and a host"),
         ({"PENSTOCK_UPSTREAM": "sk-1@ftp://a"}, {}, "PENSTOCK_UPSTREAM: expected a base URL"),
+        ({}, {"upstream": "http://"}, "--upstream: expected a base URL with http or https and a host"),
+        ({}, {"upstream": "http://:80/v1"}, "--upstream: expected a base URL with http or https and a host"),
+        ({}, {"upstream": "http://[sk-1"}, "--upstream: expected a base URL with http or https and a host"),
+        ({"PENSTOCK_UPSTREAM": "https:///v1"}, {}, "PENSTOCK_UPSTREAM: expected a base URL with http or https and"),
+        ({"PENSTOCK_API": "nonsense"}, {}, "PENSTOCK_API: expected one of anthropic, chat-completions, gemini, respon"),
+        ({}, {"api": "nonsense"}, "--api: expected one of anthropic"),
+        ({}, {"api": "gemini", "key_env": "NOT_SET"}, "--key-env: the variable NOT_SET is not set"),
+        ({"PENSTOCK_KEY_ENV": "NOT_SET"}, {"api": "gemini"}, "PENSTOCK_KEY_ENV: the variable NOT_SET is not set"),
+        ({}, {"key_env": "K"}, "--key-env: it is of a provider; expected an upstream or an api besides"),
+        ({"OPENAI_API_KEY": "sk-1\n"}, {"upstream": "openai"}, "--upstream: the value of the header 'Authorization'"),
+        ({"OPENAI_API_KEY": "sk-1\n"}, {"api": "responses"}, "--api: the value of the header 'Authorization' holds"),
+        ({}, {"option": ["a=b"]}, "--option: it is of a provider; expected an upstream or an api besides"),
+        ({}, {"api": "gemini", "option": ["a"]}, "--option: expected NAME=VALUE, such as sentinel=false, got 'a'"),
+        ({"PENSTOCK_OPTION": "a=b"}, {"api": "responses"}, "PENSTOCK_OPTION: no option 'a' of responses; it has none"),
+        ({}, {"api": "gemini", "option": ["a=b"]}, "--option: no option 'a' of gemini; there are thinking, modalities"),
+        ({}, {"api": "demo", "option": ["a=b"]}, "--option: the demo has no options"),
+        ({}, {"store": "nonsense://x"}, "--store: The store's URL begins with nonsense://"),
+        ({}, {"host": "0.0.0.0"}, "--host: 0.0.0.0 can be reached by others"),
+        ({"PENSTOCK_API_KEY_FILE": "/nowhere/k"}, {}, "PENSTOCK_API_KEY_FILE: /nowhere/k: No such file"),
+        ({"PENSTOCK_SECRET_FILE": "/nowhere/s"}, {}, "PENSTOCK_SECRET_FILE: /nowhere/s: "),
     ],
 )
 def test_what_is_wrong_is_called_as_it_was_given(
@@ -246,7 +292,7 @@ def test_what_is_wrong_is_called_as_it_was_given(
 ) -> None:
     path = written(tmp_path, "[server]\nport = 1\n")
     with pytest.raises(ConfigError) as error:
-        load_settings(path, environment, flags)
+        build_app(load_settings(path, environment, flags), environment)
     assert str(error.value).startswith(words)
     assert "sk-1" not in str(error.value)
 
@@ -274,8 +320,6 @@ def test_who_names_no_model_is_told_which_there_are() -> None:
 def test_flags_that_do_not_exist_are_named() -> None:
     with pytest.raises(ConfigError, match="flags: no setting 'colour'"):
         load_settings(None, {}, {"colour": "red"})
-    with pytest.raises(ConfigError, match="expected an upstream or an api"):
-        load_settings(None, {}, {"key_env": "K"})
 
 
 @pytest.mark.parametrize(
@@ -291,6 +335,8 @@ def test_flags_that_do_not_exist_are_named() -> None:
         (Settings(server=ServerTable(store="nonsense://x")), "nonsense"),
         (Settings(models={"a": ModelTable(api="nonsense")}), "models.a.api"),
         (Settings(models={"a": ModelTable(api="responses", upstream="ftp://a")}), "models.a"),
+        (Settings(models={"a": ModelTable(api="gemini", options={"b": 1})}), "models.a.options: no option 'b'"),
+        (Settings(models={"a": ModelTable(options={"b": 1})}), "models.a.options: the demo has no options"),
         (Settings(models={"a": ModelTable(api="responses", key_env="NOT_SET")}), "models.a.key-env"),
         (Settings(models={"a": ModelTable(default=True), "b": ModelTable(default=True)}), "models.b.default"),
     ],

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from penstock.cli.adapter import adapter
 from penstock.cli.describe import count, failure_words
 from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.escape import escaped_json
@@ -35,7 +36,6 @@ from penstock.stream.output import Output as Said
 from penstock.stream.states import ResponseState
 from penstock.transport import SSEEmitter
 from penstock.upstream.base import UnsupportedParameter
-from penstock.upstream.registry import upstream_by_name
 from penstock.upstream.relay import say
 from penstock.wire.codec import encode_object
 from penstock.wire.dialects import dialect_by_name
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dialect is not None and not arguments.raw:
         raise CommandError("--dialect is for the events that --raw writes")
     prompt = _prompt(arguments.prompt)
-    provider = _provider(arguments.upstream, arguments.api, arguments.key_env)
+    provider = _provider(arguments.upstream, arguments.api, arguments.key_env, arguments.option)
     return asyncio.run(_ask(provider, arguments, prompt))
 
 
@@ -95,12 +95,14 @@ def _prompt(words: Sequence[str]) -> str:
     return prompt
 
 
-def _provider(upstream: str | None, api: str | None, key_env: str | None) -> Provider:
+def _provider(upstream: str | None, api: str | None, key_env: str | None, options: Sequence[str] | None) -> Provider:
     """Return whom to ask."""
     address = ADDRESSES.get(upstream or "")
     if upstream is None and api in (None, _DEMO):
         if key_env is not None:
             raise CommandError("the demo takes no key; --key-env goes with --upstream or --api")
+        if options:
+            raise CommandError("the demo has no options; --option goes with --upstream or --api")
         return DemoProvider()
     if api == _DEMO:
         raise CommandError("the demo is built in, and has no --upstream")
@@ -108,10 +110,10 @@ def _provider(upstream: str | None, api: str | None, key_env: str | None) -> Pro
         address = ADDRESSES[DEFAULT_PROVIDERS[str(api)]]
     elif address is None:
         address = Address(upstream, api or "chat-completions")
-    return _network(msgspec.structs.replace(address, api=api or address.api), key_env)
+    return _network(msgspec.structs.replace(address, api=api or address.api), key_env, options)
 
 
-def _network(address: Address, key_env: str | None) -> Provider:
+def _network(address: Address, key_env: str | None, options: Sequence[str] | None) -> Provider:
     variables = address.keys if key_env is None else (key_env,)
     key = next((os.environ[name] for name in variables if os.environ.get(name)), None)
     if variables and key is None:
@@ -125,7 +127,7 @@ def _network(address: Address, key_env: str | None) -> Provider:
             "asking over the network needs aiohttp, of the extra `network`: pip install '.[network]' in a clone"
         ) from error
     try:
-        return NetworkProvider(upstream_by_name(address.api), address.base_url, key=key)
+        return NetworkProvider(adapter(address.api, options), address.base_url, key=key)
     except ValueError as error:
         raise CommandError(str(error)) from error
 

@@ -43,6 +43,12 @@ def _add_ask(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--model", metavar="NAME", help="the model to ask")
     model.add_argument("--key-env", metavar="NAME", help="environment variable that holds the key for the provider")
+    model.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        help="in what the provider differs from others: sentinel=false if no [DONE] ends its streams (repeatable)",
+    )
     question = parser.add_argument_group("the question")
     question.add_argument("--instructions", metavar="TEXT", help="what the model is told first")
     question.add_argument("--effort", choices=EFFORTS, help="how much it should reason, where it can")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from penstock.cli.adapter import adapter
 from penstock.cli.describe import failure_words
 from penstock.cli.errors import FAILED, FINE, CommandError
 from penstock.cli.kinds import KINDS, kind_of
@@ -21,7 +22,6 @@ from penstock.stream.output import Usage
 from penstock.stream.states import ResponseState
 from penstock.transport import JSONLEmitter, SSEEmitter
 from penstock.upstream.base import Loss, Translation, UnsupportedParameter, UpstreamAPI
-from penstock.upstream.registry import upstream_by_name
 from penstock.upstream.relay import Relay
 from penstock.upstream.values import read_json
 from penstock.wire.dialects import dialect_by_name
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = load_request(arguments.request) if arguments.request is not None else None
     dialect = dialect_by_name(arguments.dialect)
     seeded = arguments.seed is not None
-    api = upstream_by_name(arguments.upstream)
+    api = adapter(arguments.upstream, arguments.option)
     output = Output()
     emitter = (JSONLEmitter if arguments.to == "jsonl" else SSEEmitter)(output.write, dialect=dialect)
 

@@ -153,6 +153,12 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     _add_file(parser)
     parser.add_argument("--from", dest="upstream", choices=UPSTREAMS, required=True, help="the API that sent the input")
     parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        help="in what its sender differs from others: sentinel=false if no [DONE] ends its streams (repeatable)",
+    )
+    parser.add_argument(
         "--request", metavar="FILE", help="the Open Responses create request (JSON) that is answered, to be repeated"
     )
     parser.add_argument(

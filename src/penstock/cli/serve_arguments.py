@@ -47,6 +47,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="NAME", help="the model, whatever clients ask for (default: what they ask for)"
     )
     model.add_argument("--key-env", metavar="NAME", help="environment variable that holds the key for the provider")
+    model.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        help="in what the provider differs from others: sentinel=false if no [DONE] ends its streams (repeatable)",
+    )
     server = parser.add_argument_group("the server")
     server.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
     server.add_argument("--port", type=int, metavar="NUMBER", help="port to listen on; 0: a free one (default: 8080)")

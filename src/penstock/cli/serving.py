@@ -21,7 +21,10 @@ from penstock.server.run import Server, listening_socket
 
 __all__ = ["serve"]
 
-_FLAGS: Final = ("upstream", "api", "model", "key_env", "host", "port", "api_key_file", "store", "dialect", "reasoning")
+_FLAGS: Final = (
+    *("upstream", "api", "model", "key_env", "option"),
+    *("host", "port", "api_key_file", "store", "dialect", "reasoning"),
+)
 _FILE: Final = Path("penstock.toml")
 LINE_SECONDS: Final = 1.0
 """How often the live line is written anew."""

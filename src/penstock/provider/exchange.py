@@ -72,6 +72,10 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     """Between two pieces of the answer. Some providers send nothing at all while a model reasons, and five minutes is
     what the most patient clients wait."""
 
+    idle: float = 30.0
+    """How long a connection that nobody uses is kept, for the next who asks; after a burst there are as many of them
+    as there were answers at once. Load balancers drop them after a minute at the earliest."""
+
 
 class Fault(UpstreamError):  # noqa: N818 - whose error it is, is what it tells
     """A request that was not answered, or not to the end.

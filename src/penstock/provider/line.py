@@ -28,9 +28,6 @@ __all__ = ["Line"]
 READ_BUFFER: Final = 2**16
 """Bytes that may wait to be read, twice over, before the provider is made to wait: some hundred events."""
 
-KEPT_OPEN: Final = 30.0
-"""Seconds an idle connection is kept. Load balancers drop them after a minute at the earliest."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -129,7 +126,7 @@ class Line:
             connector = aiohttp.TCPConnector(
                 # How many may ask at a time is for the server to decide, which knows whom it turns away.
                 limit=0,
-                keepalive_timeout=KEPT_OPEN,
+                keepalive_timeout=self.timeouts.idle,
                 ssl=True if self._tls is None else self._tls,
             )
             session = aiohttp.ClientSession(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -26,7 +27,7 @@ from penstock.server.limits import Limits
 from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.spec.errors import PenstockError
 from penstock.store.errors import StoreError
-from penstock.upstream.registry import UPSTREAM_NAMES, upstream_by_name
+from penstock.upstream.registry import UPSTREAM_NAMES, UnknownOption, read_options, upstream_by_name
 from penstock.wire.wording import is_object
 
 __all__ = ["DEMO", "ConfigError", "ModelTable", "ServerTable", "Settings", "build_app", "load_settings", "missing_keys"]
@@ -96,7 +97,8 @@ class ModelTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     `upstream` is the address of the provider's API, or the name of a well-known one (`openai`, `ollama`); `api` what it
     speaks there, Chat Completions unless it is told or known. `model` is what the provider calls the model, where that
     is another name. `default`: it answers for all models that have no table. `headers` are sent to the provider
-    besides.
+    besides. `options` tell in what the provider differs from others who speak its API: the `Options` of that API, such
+    as `sentinel` of `penstock.upstream.chat_completions`. Connections nobody uses are kept for `idle-seconds`.
     """
 
     api: str | None = None
@@ -107,17 +109,34 @@ class ModelTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     reasoning: ReasoningForm | None = None
     default: bool = False
     headers: dict[str, str] = {}
+    options: dict[str, Any] = {}
     connect_seconds: Seconds | None = None
     first_byte_seconds: Seconds | None = None
     silence_seconds: Seconds | None = None
+    idle_seconds: Seconds | None = None
     retries: Annotated[int, Meta(ge=0)] | None = None
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings. `models` may be empty: then the demo answers."""
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The tables of a file that are the server's."""
 
     server: ServerTable = ServerTable()
     models: dict[str, ModelTable] = {}
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings. `models` may be empty: then the demo answers.
+
+    `places` are what settings are called where they were given, other than in a file: `--api`, `PENSTOCK_API`.
+    """
+
+    server: ServerTable = ServerTable()
+    models: dict[str, ModelTable] = {}
+    places: Mapping[str, str] = {}
+
+    def place(self, name: str, in_file: str) -> str:
+        """Return what a setting is called where it was given; `in_file` is what it is called in a file."""
+        return self.places.get(name, in_file)
 
 
 def load_settings(
@@ -125,8 +144,9 @@ def load_settings(
 ) -> Settings:
     """Return the settings of the file `path`, changed by `PENSTOCK_...` variables, and by `flags`.
 
-    The flags are those of `[server]`, and `upstream`, `api`, `model` and `key_env` of the one model that a command line
-    can describe; None among them is not given. Raises ConfigError.
+    The flags are those of `[server]`, and `upstream`, `api`, `model`, `key_env` and `option` of the one model that a
+    command line can describe; None among them is not given. An `option` is a list of `NAME=VALUE`, in the environment
+    with spaces between. Raises ConfigError.
     """
     tables = _read(path) if path is not None else {}
     server = dict(_table(tables, "server", path))
@@ -142,14 +162,18 @@ def load_settings(
                 raise ConfigError(f"{source}: no setting {name!r}; there are {', '.join((*_OF_SERVER, *_OF_A_MODEL))}")
             server[name.replace("_", "-")] = value
     if one:
-        if "key-env" in one and not one.keys() & {"upstream", "api"}:
-            raise ConfigError("key-env: it is the key of a provider; expected an upstream or an api besides")
+        if not one.keys() & {"upstream", "api"}:
+            for name in ("key_env", "option"):
+                if name in places:
+                    raise ConfigError(f"{places[name]}: it is of a provider; expected an upstream or an api besides")
+        if "option" in one:
+            one["options"] = _options(places["option"], one.pop("option"))
         name = str(one.get("model", DEMO if one.get("api") == DEMO else "*"))
         # One model on the command line means that one, whatever the file says.
         models = {name: {**one, "default": True}}
     rest = {name: value for name, value in tables.items() if name not in ("server", "models", "lint")}
     try:
-        settings = msgspec.convert({"server": server, "models": models, **rest}, Settings, strict=False)
+        read = msgspec.convert({"server": server, "models": models, **rest}, _File, strict=False)
     except msgspec.ValidationError as error:
         problem, _, setting = str(error).partition(" - at `$.server.")
         name = setting.rstrip("`").replace("-", "_")
@@ -158,15 +182,23 @@ def load_settings(
             got = f", got {server[name.replace('_', '-')]!r}" if problem.startswith("Expected") else ""
             raise ConfigError(f"{places[name]}: {problem}{got}") from None
         raise ConfigError(f"{path or 'settings'}: {error}".replace("$.", "")) from None
+    settings = Settings(server=read.server, models=read.models, places=places)
     for name, table in settings.models.items():
-        place = places.get("upstream", f"{path}: models.{name}.upstream")
-        _check_upstream(place, table.upstream)
+        _check_upstream(settings.place("upstream", f"{path}: models.{name}.upstream"), table.upstream)
     return settings
 
 
 def _place(source: str, name: str) -> str:
     """Return what a setting is called where it was given: a variable or a flag."""
     return f"{_PREFIX}{name.upper()}" if source == "environment" else f"--{name.replace('_', '-')}"
+
+
+def _options(place: str, given: object) -> dict[str, str]:
+    """Return options that were given as words, or with spaces between."""
+    try:
+        return read_options(given.split() if isinstance(given, str) else cast("Sequence[str]", given))
+    except UnknownOption as error:
+        raise ConfigError(f"{place}: {error}") from None
 
 
 def _check_upstream(place: str, upstream: str | None) -> None:
@@ -179,7 +211,7 @@ def _check_upstream(place: str, upstream: str | None) -> None:
             f"{place}: no provider {upstream!r} is known; expected one of {known}, or the base URL of another, "
             "such as http://localhost:8000/v1"
         )
-    if not upstream.startswith(("http://", "https://")):
+    if not _has_host(upstream):
         # What it is may hold a key, and is not repeated.
         raise ConfigError(
             f"{place}: expected a base URL with http or https and a host, such as http://localhost:8000/v1, "
@@ -187,9 +219,16 @@ def _check_upstream(place: str, upstream: str | None) -> None:
         )
 
 
+def _has_host(upstream: str) -> bool:
+    try:
+        return bool(urlsplit(upstream).hostname) and upstream.startswith(("http://", "https://"))
+    except ValueError:
+        return False
+
+
 _WORD: Final = re.compile(r"[A-Za-z][\w-]*").fullmatch
 """A name, as against an address."""
-_OF_A_MODEL: Final = ("upstream", "api", "model", "key_env")
+_OF_A_MODEL: Final = ("upstream", "api", "model", "key_env", "option")
 _OF_SERVER: Final = tuple(field for field in ServerTable.__struct_fields__ if field not in ("limits", "origins"))
 
 
@@ -224,36 +263,40 @@ def build_app(settings: Settings, environment: Mapping[str, str] = os.environ) -
     Without API keys only a loopback address is served, unless `allow-anyone` is set.
     """
     table = settings.server
-    keys = _keys(table, environment)
+    keys = _keys(settings, environment)
     if not keys and not table.allow_anyone and not is_loopback(table.host):
+        place = settings.place("host", "server.host")
         raise ConfigError(
-            f"server.host: {table.host} can be reached by others, so API keys are needed: set server.api-key-file "
+            f"{place}: {table.host} can be reached by others, so API keys are needed: set server.api-key-file "
             f"(--api-key-file) or the variable {table.api_key_env}, or server.allow-anyone where everybody may ask"
         )
     try:
         return App(
-            _models(settings.models, environment),
+            _models(settings, environment),
             store=None if table.store == "none" else table.store,
             keys=keys,
-            secret=_secret(table, environment),
+            secret=_secret(settings, environment),
             dialect=table.dialect,
             reasoning=table.reasoning,
             limits=Limits(**{k: v for k, v in msgspec.structs.asdict(table.limits).items() if v is not None}),
             ttl=table.ttl_days * _DAY or None,
             origins=table.origins,
         )
-    except (ValueError, StoreError) as error:
+    except StoreError as error:
+        raise ConfigError(f"{settings.place('store', 'server.store')}: {error}") from None
+    except ValueError as error:
         raise ConfigError(f"server: {error}") from None
 
 
-def _keys(table: ServerTable, environment: Mapping[str, str]) -> Keys:
+def _keys(settings: Settings, environment: Mapping[str, str]) -> Keys:
+    table = settings.server
     text = environment.get(table.api_key_env)
     place = f"the variable {table.api_key_env}"
     try:
         keys = Keys.from_text(text) if text else Keys()
         if table.api_key_file is None:
             return keys
-        place = f"server.api-key-file: {table.api_key_file}"
+        place = f"{settings.place('api_key_file', 'server.api-key-file')}: {table.api_key_file}"
         return keys | Keys.from_file(Path(table.api_key_file))
     except OSError as error:
         raise ConfigError(f"{place}: {error.strerror or error}") from None
@@ -261,23 +304,25 @@ def _keys(table: ServerTable, environment: Mapping[str, str]) -> Keys:
         raise ConfigError(f"{place}: {error}") from None
 
 
-def _secret(table: ServerTable, environment: Mapping[str, str]) -> str | None:
+def _secret(settings: Settings, environment: Mapping[str, str]) -> str | None:
+    table = settings.server
     if table.secret_file is None:
         return environment.get(table.secret_env) or None
     try:
         return Path(table.secret_file).read_text("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"server.secret-file: {table.secret_file}: {error}") from None
+        place = settings.place("secret_file", "server.secret-file")
+        raise ConfigError(f"{place}: {table.secret_file}: {error}") from None
 
 
-def _models(tables: Mapping[str, ModelTable], environment: Mapping[str, str]) -> Models:
-    if not tables:
+def _models(settings: Settings, environment: Mapping[str, str]) -> Models:
+    if not settings.models:
         return Models({}, default=Model(provider=DemoProvider()))
     models: dict[str, Model] = {}
     default: Model | None = None
-    for name, table in tables.items():
+    for name, table in settings.models.items():
         model = Model(
-            provider=_provider(name, table, environment),
+            provider=_provider(settings, name, environment),
             upstream_name=table.model,
             dialect=table.dialect,
             reasoning=table.reasoning,
@@ -315,29 +360,39 @@ def _address(table: ModelTable) -> Address | None:
     return None if provider is None else ADDRESSES[provider]
 
 
-def _provider(name: str, table: ModelTable, environment: Mapping[str, str]) -> Provider:
+def _provider(settings: Settings, name: str, environment: Mapping[str, str]) -> Provider:
+    table = settings.models[name]
     address = _address(table)
     api = table.api or (address.api if address is not None else DEMO if table.upstream is None else "chat-completions")
     if api == DEMO:
+        if table.options:
+            raise ConfigError(f"{settings.place('option', f'models.{name}.options')}: the demo has no options")
         return DemoProvider()
     if api not in UPSTREAM_NAMES:
         known = ", ".join((*UPSTREAM_NAMES, DEMO))
-        raise ConfigError(f"models.{name}.api: expected one of {known}, got {table.api!r}")
+        place = settings.place("api", f"models.{name}.api")
+        raise ConfigError(f"{place}: expected one of {known}, got {table.api!r}")
     variables = (table.key_env,) if table.key_env is not None else address.keys if address is not None else ()
     key = next((environment[variable] for variable in variables if environment.get(variable)), None)
     if table.key_env is not None and key is None:
-        raise ConfigError(f"models.{name}.key-env: the variable {table.key_env} is not set")
+        place = settings.place("key_env", f"models.{name}.key-env")
+        raise ConfigError(f"{place}: the variable {table.key_env} is not set")
     try:
         return NetworkProvider(
-            upstream_by_name(api),
+            upstream_by_name(api, table.options),
             address.base_url if address is not None else str(table.upstream),
             key=key,
             headers=table.headers,
             timeouts=_timeouts(table),
             retries=Retries() if table.retries is None else Retries(times=table.retries),
         )
+    except UnknownOption as error:
+        place = settings.place("option", f"models.{name}.options")
+        raise ConfigError(f"{place}: {error}") from None
     except ValueError as error:
-        raise ConfigError(f"models.{name}: {error}") from None
+        # The address, and the key with it, of one model that has no name of its own.
+        place = settings.place("upstream", settings.place("api", f"models.{name}"))
+        raise ConfigError(f"{place}: {error}") from None
 
 
 def _timeouts(table: ModelTable) -> Timeouts:
@@ -345,5 +400,6 @@ def _timeouts(table: ModelTable) -> Timeouts:
         "connect": table.connect_seconds,
         "first_byte": table.first_byte_seconds,
         "silence": table.silence_seconds,
+        "idle": table.idle_seconds,
     }
     return Timeouts(**{name: value for name, value in given.items() if value is not None})
