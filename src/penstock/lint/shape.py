@@ -13,22 +13,21 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from penstock.spec import events as e
 from penstock.spec.base import SpecObject, UnknownObject
 from penstock.spec.content import ExtensionAnnotation, ExtensionContent
 from penstock.spec.items import (
-    CompactionItem,
     ExtensionItem,
-    ReasoningItem,
 )
 from penstock.spec.response import JsonSchemaResponseFormat, Response
 from penstock.spec.tools import ExtensionTool, ExtensionToolChoice
-from penstock.upstream.responses.shape import ENUMERATIONS
+from penstock.upstream.responses.shape import ENUMERATIONS, REQUIRED_BY_PROSE
+from penstock.wire.annotations import alternatives, holds_structs, is_spec_class, members
 from penstock.wire.wording import is_array, is_object, shown
 
 __all__ = [
@@ -64,10 +63,6 @@ class Problem(Struct, frozen=True):
     got: str
 
 
-# The schema's items have no `status` where the prose asks for one on every item ("Required item fields").
-_REQUIRED_BY_PROSE: Final[frozenset[tuple[type[SpecObject], str]]] = frozenset(
-    {(ReasoningItem, "status"), (CompactionItem, "status")}
-)
 # The schema allows null alone for the echoed schema, which cannot be meant; `response_id` is a dialect's.
 _UNJUDGED: Final[frozenset[tuple[type[SpecObject], str]]] = frozenset(
     {(JsonSchemaResponseFormat, "schema"), (e.OutputEvent, "response_id")}
@@ -142,7 +137,7 @@ def _object_check(cls: type[SpecObject]) -> _Check:
     fields = [
         (
             field.encode_name,
-            field.required or (cls, field.name) in _REQUIRED_BY_PROSE or field.name == "sequence_number",
+            field.required or (cls, field.name) in REQUIRED_BY_PROSE or field.name == "sequence_number",
             _field_check(cls, field.name, hints),
             _expected(cls, field.name, hints),
         )
@@ -172,11 +167,11 @@ def _enumeration_check(cls: type[SpecObject]) -> Callable[[Any], bool]:
     """Return the check of one class: its own fields, and the objects in them."""
     hints = get_type_hints(cls)
     allowed = [(name, frozenset(values)) for (owner, name), values in ENUMERATIONS.items() if owner is cls]
-    required = [name for owner, name in _REQUIRED_BY_PROSE if owner is cls]
+    required = [name for owner, name in REQUIRED_BY_PROSE if owner is cls]
     inner = [
         field.name
         for field in msgspec.structs.fields(cls)
-        if field.name != "extra" and _holds_objects(hints[field.name])
+        if field.name != "extra" and holds_structs(hints[field.name])
     ]
 
     if not (allowed or required or inner):
@@ -204,13 +199,6 @@ def _always(_value: object) -> bool:
     return True
 
 
-def _holds_objects(annotation: object) -> bool:
-    """Whether a field may hold objects of the specification, itself or in a list."""
-    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
-        return True
-    return any(_holds_objects(member) for member in get_args(annotation))
-
-
 def _is_unjudged(cls: type[SpecObject], name: str) -> bool:
     return any(issubclass(cls, base) and name == field for base, field in _UNJUDGED)
 
@@ -232,9 +220,9 @@ def _expected(cls: type[SpecObject], name: str, hints: Mapping[str, Any]) -> str
     if issubclass(cls, e.Event) and name == "sequence_number":
         return _NUMBER_NAMES[int]
     annotation, allowed = hints[name], ENUMERATIONS.get((cls, name))
-    members: list[Any] = list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]
-    words = [_kind_name(member) for member in members if member not in (None, NoneType, UnsetType)]
-    if NoneType in members:
+    held = members(annotation)
+    words = [_kind_name(member) for member in held if member is not NoneType]
+    if NoneType in held:
         words.append("null")
     words = sorted(set(words), key=words.index)
     if allowed is None:
@@ -246,7 +234,7 @@ def _expected(cls: type[SpecObject], name: str, hints: Mapping[str, Any]) -> str
 def _kind_name(annotation: Any) -> str:  # noqa: ANN401 - what type hints hold
     if get_origin(annotation) is list:
         return "an array"
-    return "an object" if _is_object(annotation) else _names([annotation])[0]
+    return "an object" if is_spec_class(annotation) else _names([annotation])[0]
 
 
 def _anything(_value: object, _path: str) -> Iterator[Problem]:
@@ -274,14 +262,10 @@ def _enumerated(check: _Check, allowed: tuple[str, ...]) -> _Check:
 def _check(annotation: object) -> _Check:
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
-        return _union_check(get_args(annotation))
+        return _union_check(annotation)
     if origin is list:
         return _list_check(_check(get_args(annotation)[0]))
-    return _union_check((annotation,)) if _is_object(annotation) else _leaf_check((annotation,))
-
-
-def _is_object(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, SpecObject)
+    return _union_check(annotation) if is_spec_class(annotation) else _leaf_check((annotation,))
 
 
 def _list_check(element: _Check) -> _Check:
@@ -295,42 +279,22 @@ def _list_check(element: _Check) -> _Check:
     return check
 
 
-def _union_check(members: tuple[Any, ...]) -> _Check:
-    tagged: dict[str, _Check] = {}
-    plain: _Check | None = None
-    unknown: type[UnknownObject] | None = None
-    lists: list[_Check] = []
-    leaves: list[object] = []
-    nullable = False
-    for member in members:
-        if member is UnsetType:
-            continue
-        if member in (None, NoneType):
-            nullable = True
-        elif get_origin(member) is list:
-            lists.append(_check(member))
-        elif isinstance(member, type) and issubclass(member, UnknownObject):
-            unknown = member
-        elif isinstance(member, type) and issubclass(member, SpecObject):
-            tag = member.__struct_config__.tag
-            if tag is None:
-                plain = _object_check(member)
-            else:
-                tagged[str(tag)] = _object_check(member)
-        else:
-            leaves.append(cast("object", member))
-    if not (tagged or plain or lists or unknown):
+def _union_check(annotation: object) -> _Check:
+    held = alternatives(annotation)
+    leaves, nullable, unknown, has_objects = held.leaves, held.nullable, held.unknown, held.has_objects
+    if not (has_objects or held.arrays):
         return _leaf_check(tuple(leaves), nullable=nullable)
+    tagged = {tag: _object_check(cls) for tag, cls in held.tagged.items()}
+    plain = None if held.plain is None else _object_check(held.plain)
+    array = _check(held.arrays[0]) if held.arrays else None
     known = ", ".join(tagged)
-    expected = " or ".join(
-        [*(["an object"] if tagged or plain or unknown else []), *(["an array"] if lists else []), *_names(leaves)]
-    )
+    expected = " or ".join([*(["an object"] if has_objects else []), *(["an array"] if array else []), *_names(leaves)])
 
     def check(value: object, path: str) -> Iterator[Problem]:
         if value is None:
             if not nullable:
                 yield Problem("null", path, expected, "null")
-        elif is_object(value) and (tagged or plain or unknown):
+        elif is_object(value) and has_objects:
             if plain is not None:
                 yield from plain(value, path)
                 return
@@ -344,8 +308,8 @@ def _union_check(members: tuple[Any, ...]) -> _Check:
                 yield from tagged[name](value, path)
             else:
                 yield from _unknown_problems(unknown, name, value, path, known)
-        elif is_array(value) and lists:
-            yield from lists[0](value, path)
+        elif is_array(value) and array is not None:
+            yield from array(value, path)
         elif not leaves or not _is_leaf(value, tuple(leaves)):
             yield _mismatch(path, expected, value)
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import types
 from functools import cache
-from typing import Annotated, Any, Protocol, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta
 
 from penstock.spec.base import Extra, SpecObject, UnknownObject
+from penstock.wire.annotations import alternatives, holds_structs, is_spec_class
 from penstock.wire.errors import ShapeError
 from penstock.wire.wording import NO_FIT, bounded, is_array, is_object, mismatch, one_of, shown, type_name
 
@@ -114,27 +115,16 @@ def _loader(annotation: object) -> _Loader:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *meta = get_args(annotation)
-        if get_origin(inner) is list and _holds_structs(inner):
+        if get_origin(inner) is list and holds_structs(inner):
             return _bounded_loader(_loader(inner), annotation, meta)
         return _leaf_loader(annotation)
     if origin in (Union, types.UnionType):
         return _union_loader(annotation)
-    if origin is list and _holds_structs(annotation):
+    if origin is list and holds_structs(annotation):
         return _list_loader(_loader(get_args(annotation)[0]))
-    if _is_spec_class(annotation):
+    if is_spec_class(annotation):
         return _union_loader(annotation)
     return _leaf_loader(annotation)
-
-
-def _is_spec_class(annotation: object) -> TypeGuard[type[SpecObject]]:
-    return isinstance(annotation, type) and issubclass(annotation, SpecObject)
-
-
-def _holds_structs(annotation: object) -> bool:
-    """Whether objects of the specification stand anywhere in `annotation`."""
-    if isinstance(annotation, type) and issubclass(annotation, Struct):
-        return True
-    return any(_holds_structs(argument) for argument in get_args(annotation))
 
 
 def _leaf_loader(annotation: object, whole: object = None) -> _Loader:
@@ -205,33 +195,25 @@ def _bounded_loader(loader: _Loader, annotation: object, meta: list[Any]) -> _Lo
 
 def _union_loader(annotation: object) -> _Loader:
     """Return the loader of a union: objects by their tag, arrays to the array, the rest to msgspec."""
-    tagged: dict[str, _Loader] = {}
-    catch_all: _Loader | None = None
-    plain: _Loader | None = None
+    held = alternatives(annotation)
+    has_objects = held.has_objects
+    tagged = {tag: _struct_loader(cls) for tag, cls in held.tagged.items()}
+    catch_all = None if held.unknown is None else _struct_loader(held.unknown)
+    plain = None if held.plain is None else _struct_loader(held.plain)
     array: _Loader | None = None
-    leaves: list[Any] = []
-    for member in get_args(annotation) or (annotation,):
-        if member is UnsetType:
-            continue
-        if _is_spec_class(member):
-            tag = member.__struct_config__.tag
-            if issubclass(member, UnknownObject):
-                catch_all = _struct_loader(member)
-            elif tag is None:
-                plain = _struct_loader(member)
-            else:
-                tagged[str(tag)] = _struct_loader(member)
-        elif _holds_structs(member):
+    leaves: list[Any] = [None] if held.nullable else []
+    for member in (*held.arrays, *held.leaves):
+        if holds_structs(member):
             array = _loader(member)
         else:
             leaves.append(member)
     leaf = _leaf_loader(Union[tuple(leaves)], annotation) if leaves else None  # noqa: UP007 - made at run time
-    if leaf is not None and not (tagged or plain or catch_all or array):
+    if leaf is not None and not (has_objects or array):
         return leaf
     types_known = one_of([repr(tag) for tag in sorted(tagged)])
 
     def load_union(value: object, path: str, /, *, tolerant: bool) -> object:
-        if is_object(value) and (tagged or plain or catch_all):
+        if is_object(value) and has_objects:
             if plain is not None:
                 return plain(value, path, tolerant=tolerant)
             name = value.get("type")

@@ -7,14 +7,14 @@ have been right. A caller who has to mend a request is told more: the exact plac
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
+from penstock.wire.annotations import members
 from penstock.wire.errors import ShapeError
 
 __all__ = ["NO_FIT", "bounded", "is_array", "is_object", "mismatch", "one_of", "shown", "type_name", "wanted"]
@@ -71,7 +71,7 @@ def _number(value: object) -> str:
 def mismatch(annotation: object, value: object, path: str) -> ShapeError:
     """Return the error for a `value` at `path` that is no `annotation`: it names the innermost place that is wrong."""
     kind = type(value)
-    for member in _members(annotation):
+    for member in members(annotation):
         bare, bounds = _bare(member)
         if _python_type(bare) not in ((float, int) if kind is int else (kind,)):
             continue
@@ -97,7 +97,7 @@ def mismatch(annotation: object, value: object, path: str) -> ShapeError:
 def wanted(annotation: object) -> str:
     """Return what may stand where `annotation` is: "a string", "'low', 'high' or null"."""
     words: dict[str, None] = {}
-    for member in _members(annotation):
+    for member in members(annotation):
         bare, _ = _bare(member)
         if get_origin(bare) is Literal:
             words.update(dict.fromkeys(map(repr, get_args(bare))))
@@ -135,13 +135,6 @@ def _range(low: float | None, high: float | None) -> str:
     if low is None:
         return f"at most {high}"
     return f"at least {low}" if high is None else f"{low} to {high}"
-
-
-def _members(annotation: object) -> list[object]:
-    """Return the members of a union, or the annotation itself, without UnsetType."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [member for member in get_args(annotation) if member is not UnsetType]
-    return [annotation]
 
 
 def _bare(annotation: object) -> tuple[object, list[Meta]]:

@@ -32,9 +32,10 @@ from penstock.spec.items import (
 from penstock.spec.response import ReasoningField, Response, TextField
 from penstock.spec.tools import AllowedToolChoice, ExtensionTool, ExtensionToolChoice
 from penstock.upstream.responses.names import is_hosted_type, with_slug
+from penstock.wire.annotations import alternatives, holds_structs, is_spec_class
 from penstock.wire.codec import to_plain
 
-__all__ = ["ENUMERATIONS", "UNTOLD_INDEX", "Report", "is_sound", "put_right"]
+__all__ = ["ENUMERATIONS", "REQUIRED_BY_PROSE", "UNTOLD_INDEX", "Report", "is_sound", "put_right"]
 
 UNTOLD_INDEX: Final = -1
 """What stands for an index that was not told, or not as an integer."""
@@ -111,8 +112,10 @@ _SAME_MEANING: Final[Mapping[str, str]] = {
     "minimal": "low",
     "any": "required",
 }
-# The schema's items have no `status` where the prose asks for one on every item ("Required item fields").
-_REQUIRED_BY_PROSE: Final = frozenset({(ReasoningItem, "status"), (CompactionItem, "status")})
+REQUIRED_BY_PROSE: Final[frozenset[tuple[type[SpecObject], str]]] = frozenset(
+    {(ReasoningItem, "status"), (CompactionItem, "status")}
+)
+"""The fields the schema does not ask for where the prose does: a `status` on every item ("Required item fields")."""
 # Anything may stand there: the schema cannot be meant (null alone), or the field is no one's to judge.
 _FREE: Final = frozenset({"schema", "metadata", "response_id", "sequence_number"})
 # What the events' own fields hold where they were not told; everything else has its zero value in its class.
@@ -157,7 +160,7 @@ def _object_fix(cls: type[SpecObject]) -> _Fix:
         if zero is UNSET:
             zero = to_plain(cls.zero.get(field.name, UNSET))
         fix = None if key in _FREE else _field_fix(cls, field.name, hints[field.name])
-        required = field.required or (cls, field.name) in _REQUIRED_BY_PROSE
+        required = field.required or (cls, field.name) in REQUIRED_BY_PROSE
         fields.append((key, required, fix, zero))
 
     def fix_object(value: Any, path: str, report: Report) -> Json:  # noqa: ANN401 - any JSON
@@ -245,11 +248,11 @@ def _enumerated(fix: _Fix, name: str, allowed: tuple[str, ...]) -> _Fix:
 def _fix(annotation: object, name: str) -> _Fix:
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
-        return _union_fix(get_args(annotation), name)
+        return _union_fix(annotation, name)
     if origin is list:
         return _list_fix(_fix(get_args(annotation)[0], name))
-    if isinstance(annotation, type) and issubclass(annotation, SpecObject):
-        return _union_fix((annotation,), name)
+    if is_spec_class(annotation):
+        return _union_fix(annotation, name)
     return _leaf_fix((cast("Any", annotation),), name)
 
 
@@ -283,37 +286,19 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
-def _union_fix(members: tuple[Any, ...], field: str) -> _Fix:
-    tagged: dict[str, _Fix] = {}
-    plain: _Fix | None = None
-    unknown: type[UnknownObject] | None = None
-    array: _Fix | None = None
-    leaves: list[Any] = []
-    nullable = False
-    for member in members:
-        if member is UnsetType:
-            continue
-        if member in (None, NoneType):
-            nullable = True
-        elif get_origin(member) is list:
-            array = _fix(member, field)
-        elif isinstance(member, type) and issubclass(member, UnknownObject):
-            unknown = member
-        elif isinstance(member, type) and issubclass(member, SpecObject):
-            tag = member.__struct_config__.tag
-            if tag is None:
-                plain = _object_fix(member)
-            else:
-                tagged[str(tag)] = _object_fix(member)
-        else:
-            leaves.append(member)
-    leaf = _leaf_fix(tuple(leaves), field) if leaves else None
-    expected = "an object" if tagged or plain or unknown else "an array" if array else "a value"
+def _union_fix(annotation: object, field: str) -> _Fix:
+    held = alternatives(annotation)
+    unknown, nullable, has_objects = held.unknown, held.nullable, held.has_objects
+    tagged = {tag: _object_fix(cls) for tag, cls in held.tagged.items()}
+    plain = None if held.plain is None else _object_fix(held.plain)
+    array = _fix(held.arrays[0], field) if held.arrays else None
+    leaf = _leaf_fix(tuple(held.leaves), field) if held.leaves else None
+    expected = "an object" if has_objects else "an array" if array else "a value"
 
     def fix_union(value: Any, path: str, report: Report) -> Any:  # noqa: ANN401 - any JSON
         if value is None and nullable:
             return value
-        if isinstance(value, dict) and (tagged or plain or unknown):
+        if isinstance(value, dict) and has_objects:
             fields = cast("Json", value)
             if plain is not None:
                 return plain(fields, path, report)
@@ -459,10 +444,4 @@ def _plan(cls: type[Struct]) -> tuple[tuple[tuple[str, frozenset[str]], ...], tu
     names = [name for name in cls.__struct_fields__ if name != "extra"]
     enumerated = tuple((name, frozenset(allowed)) for (owner, name), allowed in ENUMERATIONS.items() if owner is cls)
     hints = get_type_hints(cls, include_extras=True)
-    return enumerated, tuple(name for name in names if _holds_structs(hints[name]))
-
-
-def _holds_structs(annotation: object) -> bool:
-    if isinstance(annotation, type) and issubclass(annotation, Struct):
-        return True
-    return any(_holds_structs(argument) for argument in get_args(annotation))
+    return enumerated, tuple(name for name in names if holds_structs(hints[name]))
