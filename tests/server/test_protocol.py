@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from penstock import Text
+from penstock.server import protocol
 from penstock.server.app import App
 from tests.server.direct import LIMIT
-from tests.server.serving import ScriptedProvider, served
+from tests.server.serving import HeldProvider, ScriptedProvider, served
 
 BODY = json.dumps({"model": "m", "input": "Hi."}).encode()
 HEAD = b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(BODY)
@@ -71,3 +72,34 @@ def test_what_is_no_request_is_refused_behind_an_upgrade_too() -> None:
 def test_a_tunnel_is_not_made() -> None:
     replies = said(App(ScriptedProvider()), b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n" + LAST)
     assert b"200 OK" not in replies.partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /v1/resp", LAST.replace(b"close", b"keep-alive") + b"POST /v1/resp"])
+def test_who_connects_and_does_not_say_what_it_wants_is_not_waited_for_for_ever(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    with served(App(ScriptedProvider())) as url:
+        place = urlsplit(url)
+        with socket.create_connection((place.hostname or "", place.port or 0), LIMIT) as client:
+            client.sendall(said)
+            replies = b"".join(iter(lambda: client.recv(65_536), b""))
+            assert replies.count(b"HTTP/1.1 200 OK") == said.count(b"GET ")
+
+
+@pytest.mark.parametrize("more", [b"", b"POST /v1/resp"])
+def test_who_said_what_it_wants_is_not_hurried(more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    held = HeldProvider()
+    with served(App(held)) as url:
+        place = urlsplit(url)
+        with socket.create_connection((place.hostname or "", place.port or 0), LIMIT) as client:
+            client.sendall(HEAD + b"\r\n" + BODY + more)
+            # Others come and are given up meanwhile.
+            for _ in range(3):
+                with socket.create_connection((place.hostname or "", place.port or 0), LIMIT) as other:
+                    assert other.recv(1) == b""
+            held.go_on()
+            if not more:
+                client.sendall(LAST)
+            assert b'"text":"Hello."' in b"".join(iter(lambda: client.recv(65_536), b""))

@@ -3,10 +3,14 @@
 Java's own client and `curl --http2` ask with every request to go on in HTTP/2. RFC 9110, 7.8: "A server MAY ignore a
 received Upgrade header field if it wishes to continue using the current protocol". The parser takes such a request for
 the last one: without a body, and what is in the body for whatever comes next. So the request is read again without it.
+
+And who connects has to say what it wants within a time: uvicorn waits for ever, and a thousand connections that say
+nothing take all that a process may have.
 """
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from typing import Any
 
@@ -14,6 +18,9 @@ from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["HTTPProtocol"]
+
+HEAD_SECONDS = 60.0
+"""How long the head of a request may take to arrive, from the connection or its first byte: as in nginx."""
 
 
 class HTTPProtocol(HttpToolsProtocol):
@@ -25,6 +32,34 @@ class HTTPProtocol(HttpToolsProtocol):
         self.is_passed_over = False
         """Whether the request that is being read asks for an upgrade that is not made."""
         self.parser = self.new_parser()
+        self._limit: asyncio.TimerHandle | None = None
+        self._has_asked = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._wait_no_more()
+        self._limit = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._has_asked and not self.cycle.response_complete:
+            # The beginning of another request came while this one is answered, which may take long.
+            self._wait()
+        else:
+            self.transport.close()
+
+    def _wait_no_more(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
 
     def new_parser(self) -> HttpRequestParser:
         """Return a parser at the beginning of a request."""
@@ -33,13 +68,20 @@ class HTTPProtocol(HttpToolsProtocol):
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
 
+    def on_message_begin(self) -> None:
+        """Wait for the whole head of a request, which the client has begun to send."""
+        super().on_message_begin()
+        self._wait()
+
     def on_headers_complete(self) -> None:
         """Begin with a request, unless it is to be read again."""
+        self._wait_no_more()
         self.is_passed_over = self.parser.should_upgrade() and any(
             name == b"upgrade" and value.lower() != b"websocket" for name, value in self.headers
         )
         if not self.is_passed_over:
             super().on_headers_complete()
+            self._has_asked = True
 
     def on_message_complete(self) -> None:
         """End a request, unless it is to be read again."""
