@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Final, cast
 
 from penstock.upstream.demo.fits import Schemas, TooComplicated, UnknownSchema, all_differ, bound
+from penstock.upstream.demo.merging import Schema, both, common_multiple, listed, merge
 from penstock.upstream.demo.pattern import MAX_PATTERN_TEXT, UnknownPattern, read_pattern
 from penstock.upstream.values import json_text
 from penstock.wire.wording import is_array, is_object
@@ -69,8 +70,6 @@ _DOUBTFUL: Final = frozenset(
     )
 )
 """Keywords after which a value is held against its schema at once, while another can still be tried."""
-
-_Schema = Mapping[str, object]
 
 
 class Hints:
@@ -174,7 +173,7 @@ class _Maker(Schemas):
             options += [self._of_kind(kind, rest, name, within) for kind in (kinds if is_array(kinds) else [kinds])]
         yield from _in_turns(options, faults)
 
-    def _alternatives(self, schema: _Schema, active: frozenset[str]) -> Iterator[tuple[_Schema, frozenset[str]]]:
+    def _alternatives(self, schema: Schema, active: frozenset[str]) -> Iterator[tuple[Schema, frozenset[str]]]:
         """Yield the schema as one that is put together of no others, in all the ways its options allow."""
         self.step()
         own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf", "anyOf", "oneOf")}
@@ -185,28 +184,28 @@ class _Maker(Schemas):
                 return  # within itself: whoever asks for this has another way out, or there is none
             active = active | {reference}
             parts.append([self.target(schema["$ref"])])
-        parts += [[part] for part in _list(schema.get("allOf"))]
-        parts += [_list(schema[keyword]) for keyword in ("anyOf", "oneOf") if keyword in schema]
+        parts += [[part] for part in listed(schema.get("allOf"))]
+        parts += [listed(schema[keyword]) for keyword in ("anyOf", "oneOf") if keyword in schema]
         if "if" in schema:
-            parts.append([_both(schema["if"], schema.get("then", True)), schema.get("else", True)])
+            parts.append([both(schema["if"], schema.get("then", True)), schema.get("else", True)])
             own = {key: value for key, value in own.items() if key not in ("if", "then", "else")}
         yield from self._combined(own, parts, active)
 
     def _combined(
-        self, schema: _Schema, parts: list[list[object]], active: frozenset[str]
-    ) -> Iterator[tuple[_Schema, frozenset[str]]]:
+        self, schema: Schema, parts: list[list[object]], active: frozenset[str]
+    ) -> Iterator[tuple[Schema, frozenset[str]]]:
         if not parts:
             yield schema, active
             return
         for option in parts[0]:
             if option is False or not isinstance(option, (bool, dict)):
                 continue
-            for inner, within in self._alternatives({} if option is True else cast("_Schema", option), active):
-                merged = _merged(schema, inner)
+            for inner, within in self._alternatives({} if option is True else cast("Schema", option), active):
+                merged = merge(schema, inner)
                 if merged is not None:
                     yield from self._combined(merged, parts[1:], within)
 
-    def _of_kind(self, kind: object, schema: _Schema, name: str, active: frozenset[str]) -> Iterator[object]:
+    def _of_kind(self, kind: object, schema: Schema, name: str, active: frozenset[str]) -> Iterator[object]:
         match kind:
             case "string":
                 yield from self._texts(schema, name)
@@ -226,14 +225,14 @@ class _Maker(Schemas):
 
     # Texts.
 
-    def _texts(self, schema: _Schema, name: str) -> Iterator[str]:
+    def _texts(self, schema: Schema, name: str) -> Iterator[str]:
         least, most = max(bound(schema, "minLength", 0), 0), bound(schema, "maxLength", math.inf)
         if least > MAX_PATTERN_TEXT:
             raise UnknownSchema(f"the demo writes no text of more than {MAX_PATTERN_TEXT} characters")
         made = self._made_texts(schema, name, math.ceil(least), most)
         yield from (text for text in made if self.fits(text, {**schema, "type": "string"}))
 
-    def _made_texts(self, schema: _Schema, name: str, least: int, most: float | Fraction) -> Iterator[str]:
+    def _made_texts(self, schema: Schema, name: str, least: int, most: float | Fraction) -> Iterator[str]:
         if "format" not in schema:
             yield from self._hints.for_text(name)
         form = schema.get("format")
@@ -259,7 +258,7 @@ class _Maker(Schemas):
 
     # Arrays.
 
-    def _arrays(self, schema: _Schema, name: str, active: frozenset[str]) -> Iterator[object]:
+    def _arrays(self, schema: Schema, name: str, active: frozenset[str]) -> Iterator[object]:
         least = bound(schema, "minItems", 0)
         needed = max(bound(schema, "minContains", 1), 0) if "contains" in schema else 0
         if max(least, needed) > MAX_ENTRIES:
@@ -273,10 +272,10 @@ class _Maker(Schemas):
             length += 1
 
     def _entries(
-        self, schema: _Schema, name: str, active: frozenset[str], length: int, needed: int
+        self, schema: Schema, name: str, active: frozenset[str], length: int, needed: int
     ) -> list[object] | None:
         """Return an array of `length`, of which `needed` entries are what it must contain; None: there is none."""
-        first = _list(schema.get("prefixItems"))
+        first = listed(schema.get("prefixItems"))
         rest = schema.get("items", True)
         made: list[object] = []
         try:
@@ -284,7 +283,7 @@ class _Maker(Schemas):
             left = length - len(made)
             wanted = min(needed, left)
             if wanted:
-                made += self._several(_both(rest, schema["contains"]), schema, name, active, wanted)
+                made += self._several(both(rest, schema["contains"]), schema, name, active, wanted)
             if left > wanted:
                 made += self._several(rest, schema, name, active, left - wanted)
         except TooComplicated:
@@ -293,23 +292,21 @@ class _Maker(Schemas):
             return None
         return made
 
-    def _several(
-        self, part: object, schema: _Schema, name: str, active: frozenset[str], count: int
-    ) -> Sequence[object]:
+    def _several(self, part: object, schema: Schema, name: str, active: frozenset[str], count: int) -> Sequence[object]:
         if schema.get("uniqueItems") is True:
             return self.some(part, name, active, count)
         return [self.first(part, name, active)] * count
 
     # Objects.
 
-    def _objects(self, schema: _Schema, active: frozenset[str]) -> Iterator[object]:
-        names = [str(name) for name in _list(schema.get("required"))]
+    def _objects(self, schema: Schema, active: frozenset[str]) -> Iterator[object]:
+        names = [str(name) for name in listed(schema.get("required"))]
         properties = schema.get("properties")
         known: list[str] = list(properties) if is_object(properties) else []
         needed = schema.get("dependentRequired")
         for name in names:  # grows while it is gone through
             more = needed.get(name) if is_object(needed) else None
-            names += [str(other) for other in _list(more) if str(other) not in names]
+            names += [str(other) for other in listed(more) if str(other) not in names]
         made: dict[str, object] = {}
         # In the order of the schema, as a model would write them.
         for name in sorted(dict.fromkeys(names), key=lambda name: known.index(name) if name in known else len(known)):
@@ -330,17 +327,17 @@ class _Maker(Schemas):
                         continue  # it need not be there
             yield made
 
-    def _property(self, schema: _Schema, name: str, active: frozenset[str]) -> object:
+    def _property(self, schema: Schema, name: str, active: frozenset[str]) -> object:
         parts = self.parts(schema, name)
         return self.first(parts[0] if len(parts) == 1 else {"allOf": parts} if parts else True, name, active)
 
-    def _other_names(self, schema: _Schema) -> Iterator[str]:
+    def _other_names(self, schema: Schema) -> Iterator[str]:
         """Yield names for properties that the schema does not name."""
         names = schema.get("propertyNames", True)
         sources = schema.get("patternProperties")
         for source in sources if is_object(sources) else ():
             yield from itertools.islice(self._texts({"pattern": source}, ""), MAX_ENTRIES)
-        made = self._candidates(_both({"type": "string"}, names), "property", frozenset(), [])
+        made = self._candidates(both({"type": "string"}, names), "property", frozenset(), [])
         for candidate in itertools.islice(made, MAX_ENTRIES):
             if isinstance(candidate, str) and self.fits(candidate, names):
                 yield candidate
@@ -363,80 +360,16 @@ def _in_turns(options: list[Iterator[object]], faults: list[UnknownSchema]) -> I
                 yield value
 
 
-def _meant(schema: _Schema) -> object:
+def _meant(schema: Schema) -> object:
     """Return the types a schema without any is meant for, the likeliest first."""
     kinds = [kind for kind, keywords in _KINDS if any(keyword in schema for keyword in keywords)]
     return [*kinds, *(kind for kind in ("string", "number", "boolean", "null", "object", "array") if kind not in kinds)]
 
 
-def _list(value: object) -> list[object]:
-    return value if is_array(value) else []
-
-
-def _both(one: object, other: object) -> object:
-    if one is True or other is True:
-        return other if one is True else one
-    return {"allOf": [one, other]}
-
-
-# ------------------------------------------------------------------------------------------------------- two schemas
-
-_GREATER: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
-_LESS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
-_INNER: Final = ("items", "additionalProperties", "propertyNames", "contains")
-
-
-def _merged(one: _Schema, other: _Schema) -> _Schema | None:
-    """Return a schema that asks for what both ask for, as far as one can; None where both cannot be had."""
-    merged: dict[str, object] = dict(one)
-    for key, value in other.items():
-        if key not in merged:
-            merged[key] = value
-        elif key in _GREATER or key in _LESS:
-            none = -math.inf if key in _GREATER else math.inf
-            is_more = bound(other, key, none) > bound(merged, key, none)
-            merged[key] = value if is_more == (key in _GREATER) else merged[key]
-        elif key == "multipleOf":
-            merged[key] = float(_common(bound(one, key, 1), bound(other, key, 1)))
-        elif key == "type":
-            kinds = _common_kinds(merged[key], value)
-            if not kinds:
-                return None
-            merged[key] = kinds
-        elif key == "enum":
-            merged[key] = [entry for entry in _list(merged[key]) if entry in _list(value)]
-        elif key == "required":
-            merged[key] = [*_list(merged[key]), *_list(value)]
-        elif key in ("properties", "patternProperties") and is_object(value) and is_object(merged[key]):
-            before = cast("dict[str, object]", merged[key])
-            merged[key] = {**before, **{name: _both(before.get(name, True), part) for name, part in value.items()}}
-        elif key in _INNER:
-            merged[key] = _both(merged[key], value)
-    return merged
-
-
-def _common_kinds(one: object, other: object) -> list[object]:
-    ones = one if is_array(one) else [one]
-    others = other if is_array(other) else [other]
-    found: list[object] = []
-    for kind in ones:
-        if kind in others or (kind == "integer" and "number" in others):
-            found.append(kind)
-        elif kind == "number" and "integer" in others:
-            found.append("integer")
-    return found
-
-
-def _common(one: Fraction | float, other: Fraction | float) -> Fraction:
-    """Return the least number that is a multiple of both."""
-    a, b = Fraction(one), Fraction(other)
-    return Fraction(math.lcm(a.numerator * b.denominator, b.numerator * a.denominator), a.denominator * b.denominator)
-
-
 # ---------------------------------------------------------------------------------------------------------- numbers
 
 
-def _numbers(schema: _Schema, *, whole: bool) -> Iterator[float]:
+def _numbers(schema: Schema, *, whole: bool) -> Iterator[float]:
     """Yield numbers within the bounds, the one nearest to zero first."""
     low = max(bound(schema, "minimum", -math.inf), bound(schema, "exclusiveMinimum", -math.inf))
     high = min(bound(schema, "maximum", math.inf), bound(schema, "exclusiveMaximum", math.inf))
@@ -449,7 +382,7 @@ def _numbers(schema: _Schema, *, whole: bool) -> Iterator[float]:
             yield from (_plain(Fraction(low) + step * count) for count in range(5))
             return
     elif whole:
-        step = _common(step, 1)
+        step = common_multiple(step, 1)
     start = Fraction(0)
     if low > 0:
         start = math.ceil(Fraction(low) / step) * step
