@@ -17,7 +17,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from penstock.server.run import listening_socket
+from penstock.provider.demo import DemoProvider
+from penstock.server import run
+from penstock.server.app import App
+from penstock.server.run import Server, listening_socket
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -133,24 +136,68 @@ def test_a_second_interrupt_ends_streams_at_once_and_quietly(store: str, tmp_pat
     assert (line["outcome"], line["code"]) == ("failed", "server_shutting_down")
 
 
+@contextlib.contextmanager
+def taking_nothing(url: httpx2.URL, asked: object) -> Generator[None]:
+    """Ask something, and take the first byte of the answer alone: a stream's early, a whole one's when all is sent."""
+    body = json.dumps(asked).encode()
+    with socket.socket() as client:
+        # Little fits between the two, so that a stream cannot be over before the signal comes.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(SECONDS)
+        client.connect((url.host, url.port or 0))
+        head = (
+            f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
+        client.sendall(head.encode() + b"\r\n\r\n" + body)
+        client.recv(1)
+        yield
+
+
 def test_a_client_that_takes_nothing_does_not_keep_a_second_interrupt_waiting(tmp_path: Path) -> None:
     with started(tmp_path) as process:
         url = httpx2.URL(url_of(process))
-        body = json.dumps({"model": "demo", "input": "write 20000 words", "stream": True}).encode()
-        with socket.socket() as client:
-            # Little fits between the two, so that the stream cannot be over before the signal comes.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.settimeout(SECONDS)
-            client.connect((url.host, url.port or 0))
-            head = f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-            client.sendall(head.encode() + b"\r\n\r\n" + body)
-            client.recv(1)
+        with taking_nothing(url, {"model": "demo", "input": "write 20000 words", "stream": True}):
             process.send_signal(signal.SIGINT)
             told(process, "Waiting")
             process.send_signal(signal.SIGINT)
             _, errors = rest(process)
     assert errors == ""
     assert process.returncode == 130
+
+
+def test_a_client_that_does_not_take_what_is_over_is_told_of_and_ended_by_a_second_interrupt(tmp_path: Path) -> None:
+    with started(tmp_path, "--store", "none") as process:
+        url = httpx2.URL(url_of(process))
+        with taking_nothing(url, {"model": "demo", "input": "write 1000000 words"}):
+            process.send_signal(signal.SIGINT)
+            assert told(process, "Waiting") == (
+                "Waiting for 1 client to take what was sent to it, 10 s at the most; Ctrl-C again ends it at once.\n"
+            )
+            process.send_signal(signal.SIGINT)
+            _, errors = rest(process)
+    assert (errors, process.returncode) == ("", 130)
+
+
+def test_a_client_that_never_takes_what_is_over_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(run, "SAY_SECONDS", 0.1)
+    monkeypatch.setattr(run, "CLOSE_SECONDS", 0.1)
+    is_up, told = threading.Event(), list[tuple[int, float]]()
+    with listening_socket("127.0.0.1", 0) as listener:
+        server = Server(
+            App(DemoProvider()), on_start=is_up.set, on_close=lambda clients, seconds: told.append((clients, seconds))
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        assert is_up.wait(SECONDS)
+        url = httpx2.URL(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with taking_nothing(url, {"model": "demo", "input": "write 1000000 words"}):
+            server.should_exit = True
+            thread.join(SECONDS)
+        assert not thread.is_alive()
+    assert told == [(1, 0.1)]
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

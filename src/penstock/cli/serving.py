@@ -58,16 +58,22 @@ def serve(arguments: argparse.Namespace) -> int:
         _tell_what_to_try(url, settings, app)
         line.start()
 
-    def wait(streams: int, seconds: float) -> None:
+    def wait(number: int, of: str, what: str, seconds: float) -> None:
         erase = _ERASE if line.is_shown else ""
+        one = number == 1
         print(
-            f"{erase}Waiting for {count(streams, 'stream')} to end, {seconds:g} s at the most; Ctrl-C again ends "
-            f"{'it' if streams == 1 else 'them'} at once.",
+            f"{erase}Waiting for {count(number, of)} to {what.format('it' if one else 'them')}, {seconds:g} s at the "
+            f"most; Ctrl-C again ends {'it' if one else 'them'} at once.",
             file=sys.stderr,
             flush=True,
         )
 
-    server = Server(app, on_start=begin, on_wait=wait)
+    server = Server(
+        app,
+        on_start=begin,
+        on_wait=lambda streams, seconds: wait(streams, "stream", "end", seconds),
+        on_close=lambda clients, seconds: wait(clients, "client", "take what was sent to {}", seconds),
+    )
     with listener, line:
         server.run(sockets=[listener])
     if server.failure is not None:

@@ -24,6 +24,12 @@ CUT_OFF_SECONDS = 2.0
 """How long a server that was told to hurry waits for its connections and its store to close, each."""
 _DENIED = "ASGI callable returned without completing handshake."
 """What uvicorn writes as an error of ours when a handshake was answered with a refusal."""
+CLOSE_SECONDS = 10.0
+"""How long clients may take for what was sent to them, once nothing more is. Those that read need milliseconds."""
+CLOSED_SECONDS = 0.05
+"""How often a server that is ending looks whether its connections have closed."""
+SAY_SECONDS = 1.0
+"""After how much of it the operator is told."""
 BACKLOG = 4096
 """Connections that may wait to be accepted: a thousand clients connect at once when a server comes back."""
 
@@ -37,10 +43,12 @@ class Server(uvicorn.Server):
         *,
         on_start: Callable[[], None] | None = None,
         on_wait: Callable[[int, float], None] | None = None,
+        on_close: Callable[[int, float], None] | None = None,
     ) -> None:
         """Serve `app`; `on_start` is called when requests are taken.
 
-        `on_wait` is called where the end waits for streams: with how many, and for how many seconds at the most.
+        `on_wait` is called where the end waits for streams: with how many, and for how many seconds at the most;
+        `on_close` where it waits for clients to take what was sent to them.
         """
         limits = app.service.limits
         super().__init__(
@@ -62,6 +70,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._on_start = on_start
         self._on_wait = on_wait
+        self._on_close = on_close
         self.signal: int | None = None
         """The signal that first told the server to end; None where none did."""
         self.failure: StoreError | None = None
@@ -100,9 +109,33 @@ class Server(uvicorn.Server):
         if service.under_way and self._on_wait is not None:
             self._on_wait(service.under_way, service.limits.shutdown_seconds)
         await self._unless_hurried(service.stop())
+        await self._unless_hurried(self._close_connections())
         await self._unless_hurried(super().shutdown(sockets=sockets))
         if self.force_exit:
             await self._hurry()
+
+    async def _close_connections(self) -> None:
+        """Close every connection when its client has taken what was sent to it, or has had time to."""
+        connections = self.server_state.connections
+        for connection in list(connections):
+            connection.shutdown()
+        await self._until_closed(SAY_SECONDS)
+        if connections:
+            if self._on_close is not None:
+                self._on_close(len(connections), CLOSE_SECONDS)
+            await self._until_closed(CLOSE_SECONDS)
+            self._abort_connections()
+
+    async def _until_closed(self, seconds: float) -> None:
+        """Return when there are no connections, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for it
+                    await asyncio.sleep(CLOSED_SECONDS)
+
+    def _abort_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     async def _unless_hurried(self, ending: Coroutine[None, None, None]) -> None:
         """Carry out `ending`, but give it up when the server is told to hurry."""
@@ -119,8 +152,7 @@ class Server(uvicorn.Server):
         await self._app.service.stop()
         # Who is cut off now is known; uvicorn would tell of each in a traceback.
         logging.getLogger("uvicorn.error").disabled = True
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        self._abort_connections()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=CUT_OFF_SECONDS)
         with suppress(TimeoutError):
