@@ -296,6 +296,18 @@ def test_a_long_answer_is_kept_once() -> None:
     assert linter.events == 5_000
 
 
+def test_what_of_a_response_changes_is_told_once_a_field() -> None:
+    events = base_events("text")
+    for event in (events[1], events[-1]):
+        event["response"] |= {"id": "resp_2", "model": "other", "temperature": 0.2, "truncation": "auto"}
+    assert [(found.code, found.path, found.event) for found in lint(sse(events))] == [
+        ("OR403", "response.id", 1),
+        ("OR403", "response.model", 1),
+        ("OR410", "response.truncation", 1),
+        ("OR410", "response.temperature", 1),
+    ]
+
+
 # --------------------------------------------------------------------------------------------------------- profiles
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -144,21 +144,28 @@ class ResponseIdChanges(EventRule):
 
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the response with the first; one finding a field."""
-        event, first = step.event, facts.first
-        if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
-            return
-        for name in ("id", "created_at", "model"):
-            was, now = getattr(first, name), getattr(event.response, name)
-            is_told = name in self._told or name in facts.doubtful
+        for name, was, now in _changed(("id", "created_at", "model"), step, facts):
             # An empty id was told of already.
-            if was != now and not is_told and (name != "id" or was):
-                self._told.add(name)
-                yield self.found(
-                    f"the response's {name} was {was!r} and is now {now!r}",
-                    step,
-                    path=f"response.{name}",
-                    related=facts.first_at,
-                )
+            if name in self._told or (name == "id" and not was):
+                continue
+            self._told.add(name)
+            yield self.found(
+                f"the response's {name} was {was!r} and is now {now!r}",
+                step,
+                path=f"response.{name}",
+                related=facts.first_at,
+            )
+
+
+def _changed(names: Iterable[str], step: Step, facts: Facts) -> Iterator[tuple[str, object, object]]:
+    """Yield the fields of which a snapshot tells something else than the first, with what was and what is."""
+    event, first = step.event, facts.first
+    if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
+        return
+    for name in names:
+        was, now = getattr(first, name), getattr(event.response, name)
+        if was != now and name not in facts.doubtful:
+            yield name, was, now
 
 
 class SnapshotChanges(EventRule):
@@ -184,12 +191,8 @@ class SnapshotChanges(EventRule):
 
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the parameters with those of the first event; one finding a parameter."""
-        event, first = step.event, facts.first
-        if first is None or not isinstance(event, e.ResponseEvent) or isinstance(event, e.ResponseCreated):
-            return
-        for name in LASTING:
-            was, now = getattr(first, name), getattr(event.response, name)
-            if was == now or name in self._told or name in facts.doubtful:
+        for name, was, now in _changed(LASTING, step, facts):
+            if name in self._told:
                 continue
             self._told.add(name)
             yield self.found(
