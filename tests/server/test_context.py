@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock import FunctionCall, ReadyItem, Text
+from penstock import Arguments, FunctionCall, ReadyItem, Stop, Text
 from penstock.server.app import App
 from penstock.server.context import as_params
 from penstock.server.limits import Limits
@@ -31,6 +31,7 @@ from penstock.spec.items import (
     ReasoningItemParam,
 )
 from penstock.store.sql import SQLStore
+from penstock.stream.output import Output
 from penstock.upstream.base import UnsupportedParameter
 from tests.server.direct import accepted, ask, once, run, started
 from tests.server.serving import HeldProvider, ScriptedProvider
@@ -153,6 +154,58 @@ def test_a_call_whose_output_comes_with_the_continuation_is_found_in_what_came_b
                 assert (await ask(app, body)).status == status
 
     run(work())
+
+
+CUT: list[Output] = [
+    Text("I look. "),
+    FunctionCall("f", call_id="call_1"),
+    Arguments('{"a":'),
+    Stop("max_output_tokens"),
+]
+
+
+def test_a_response_that_stopped_in_a_call_can_be_continued() -> None:
+    provider = ScriptedProvider(CUT)
+    good = {**GOOD, "tools": [{"type": "function", "name": "f"}]}
+
+    async def work() -> None:
+        async with started(App(provider)) as app:
+            cut = (await ask(app, good)).json
+            assert [item["status"] for item in cut["output"]] == ["completed", "incomplete"]
+            call = cut["output"][1]
+            later = (await ask(app, {**good, "previous_response_id": cut["id"]})).json
+            assert [(loss["param"], "'call_1'" in loss["reason"]) for loss in later["penstock_losses"]] == [
+                ("previous_response_id", True)
+            ]
+            sent = (await ask(app, {**good, "input": [{"role": "user", "content": "Hi."}, call]})).json
+            assert [loss["param"] for loss in sent["penstock_losses"]] == ["input[1]"]
+            # It is in what is kept, as it was told.
+            assert (await ask(app, method="GET", path=f"/v1/responses/{cut['id']}")).json == cut
+            assert (
+                await ask(app, {**GOOD, "previous_response_id": cut["id"]}, path="/v1/responses/compact")
+            ).status == 200
+
+    run(work())
+    for request in provider.asked[1:]:
+        assert isinstance(request.input, list)
+        assert not [item for item in request.input if isinstance(item, FunctionCallItemParam)]
+
+
+def test_a_call_that_was_cut_off_and_made_all_the_same_is_told() -> None:
+    provider = ScriptedProvider(CUT)
+    good = {**GOOD, "tools": [{"type": "function", "name": "f"}]}
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "1"}
+
+    async def work() -> None:
+        async with started(App(provider)) as app:
+            cut = (await ask(app, good)).json
+            later = (await ask(app, {**good, "input": [output], "previous_response_id": cut["id"]})).json
+            assert "penstock_losses" not in later
+
+    run(work())
+    told = provider.asked[1].input
+    assert isinstance(told, list)
+    assert [item.call_id for item in told if isinstance(item, FunctionCallItemParam)] == ["call_1"]
 
 
 # Compaction.

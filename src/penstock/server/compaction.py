@@ -34,7 +34,7 @@ async def compact(service: Service, asked: CompactRequest, owner: str, client: C
     previous = asked.previous_response_id or ""
     before = await context.before(previous) if previous else []
     own = await context.own(asked.input)
-    items = context.opened([*before, *own], first=len(before))
+    items, _ = context.without_cut_calls(context.opened([*before, *own], first=len(before)), first=len(before))
     if not items:
         raise Refused.because(
             "input: is required, and absent or empty", code="missing_required_parameter", param="input"

@@ -29,6 +29,7 @@ from penstock.spec.items import (
 )
 from penstock.store.base import Store
 from penstock.store.naming import with_ids
+from penstock.upstream.base import Loss
 from penstock.wire.codec import to_plain
 from penstock.wire.errors import ShapeError
 from penstock.wire.load import load
@@ -52,6 +53,9 @@ class Remembered(Struct, frozen=True):
 Memory = Mapping[str, Remembered]
 """Conversations by the id of their last response, as a WebSocket remembers them."""
 
+
+_CUT_OFF: Final = ("in_progress", "incomplete")
+"""How the status of a call says that its end never came."""
 
 _log = logging.getLogger("penstock.server")
 
@@ -206,6 +210,26 @@ class Context:
                     code="tool_call_not_found",
                     param=place,
                 )
+
+    def without_cut_calls(self, items: Sequence[ItemParam], *, first: int) -> tuple[list[ItemParam], list[Loss]]:
+        """Return a conversation without the calls that were cut off before their end, and what is lost by that.
+
+        Nobody can have made them, and their arguments are no JSON: a provider refuses the whole conversation for one.
+        So a response that stopped in a call could never be continued. One that has an output was made all the same.
+
+        Items from the index `first` on are those of the request's own input.
+        """
+        made = {item.call_id for item in items if isinstance(item, FunctionCallOutputItemParam)}
+        told: list[ItemParam] = []
+        losses: list[Loss] = []
+        for number, item in enumerate(items):
+            if isinstance(item, FunctionCallItemParam) and item.status in _CUT_OFF and item.call_id not in made:
+                place = f"input[{number - first}]" if number >= first else "previous_response_id"
+                reason = f"the call {item.call_id!r} was cut off before its end, so the model is not told of it"
+                losses.append(Loss(place, reason))
+            else:
+                told.append(item)
+        return told, losses
 
     async def _referred(self, reference: ItemReferenceParam, path: str, earlier: Sequence[ItemParam]) -> ItemParam:
         """Return what `reference` means: an item `earlier` in the same request, or one remembered, or one stored."""

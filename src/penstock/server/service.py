@@ -122,7 +122,9 @@ class Service:
         whole = [*before, *own]
         told = context.opened(whole, first=len(before))
         context.check_calls(told, first=len(told) - len(own))
-        losses = [Loss("store", "this server keeps no responses")] if self.store is None and request.store else []
+        told, losses = context.without_cut_calls(told, first=len(told) - len(own))
+        if self.store is None and request.store:
+            losses.append(Loss("store", "this server keeps no responses"))
         if self.store is None or request.store is UNSET or request.store is None:
             # The specification names no default; clients that chain responses or refer to items count on OpenAI's.
             request = replace(request, store=self.store is not None)
