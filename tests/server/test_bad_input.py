@@ -24,7 +24,7 @@ from tests.provider.asking import hang, provider, reset, said_by_model
 from tests.provider.loopback import Asked, Handler, loopback, streamed, whole
 from tests.server.direct import LIMIT, Reply, accepted, ask, http_scope, run, started
 from tests.server.serving import HeldProvider, ScriptedProvider, served
-from tests.server.test_streams import soon
+from tests.server.test_streams import received, soon
 
 GOOD = {"model": "m", "input": "Hi."}
 BODIES = ("CreateResponseBody", "CompactResponseMethodPublicBody")
@@ -343,13 +343,13 @@ def test_sockets_that_close_halfway_or_send_nonsense_leave_the_server_alive() ->
         with _connected(url) as half:
             # It says no more behind a whole request: that is somebody who left, and the provider is let go.
             half.sendall(_head(url, len(body)) + body)
-            assert b"response.created" in half.recv(65_536)
+            assert b"response.created" in received(half, b"response.created")
             half.shutdown(socket.SHUT_WR)
             assert held.ended.wait(LIMIT)
         assert soon(lambda: not live.service.under_way)
         with _connected(url) as whole_one:
             whole_one.sendall(_head(url, len(body)) + body)
-            assert b"response.created" in whole_one.recv(65_536)
+            assert b"response.created" in received(whole_one, b"response.created")
 
 
 # Upstreams.

@@ -27,7 +27,7 @@ from penstock.live import random_id
 from penstock.provider.base import Answer
 from penstock.server.client import Client
 from penstock.server.shown import shown_by
-from penstock.server.turn import CUT_OFF, LOSSES, MAX_LOSSES, SHUTTING_DOWN, Delivery, Nobody, Plan, Turn
+from penstock.server.turn import CUT_OFF, LOSSES, MAX_LOSSES, NOT_STORED, SHUTTING_DOWN, Delivery, Nobody, Plan, Turn
 from penstock.spec.events import ResponseEvent
 from penstock.spec.items import ItemParam
 from penstock.spec.request import CreateResponse
@@ -56,9 +56,10 @@ class _Answer(Answer):
         super().__init__()
         self.losses.extend(losses)
         self._say = say
-        self.is_over = False
+        self.is_asked = self.is_over = False
 
     async def batches(self) -> AsyncGenerator[Sequence[Output], None]:
+        self.is_asked = True
         try:
             async for batch in self._say():
                 yield batch
@@ -74,6 +75,14 @@ def saying(*batches: Sequence[Output] | BaseException) -> _Answer:
             if isinstance(batch, BaseException):
                 raise batch
             yield batch
+
+    return _Answer(say)
+
+
+def silent() -> _Answer:
+    async def say() -> AsyncGenerator[Sequence[Output], None]:
+        await asyncio.Event().wait()
+        yield ()
 
     return _Answer(say)
 
@@ -427,12 +436,33 @@ def test_a_turn_that_is_stopped_before_it_is_in_the_store_is_stored_as_failed_an
     run(work())
 
 
-def test_a_model_whose_answer_could_not_be_stored_is_not_asked() -> None:
+def test_a_model_is_asked_while_its_response_is_being_stored() -> None:
+    async def work() -> None:
+        async with _Kept() as store:
+            store.may_begin.clear()
+            answer, delivery = silent(), Collecting()
+            turn = turn_of(answer, delivery, store=store)
+            running = asyncio.create_task(turn.run())
+            await until(lambda: answer.is_asked)
+            assert delivery.told == []
+            store.may_begin.set()
+            # It is told that it has begun as soon as that is so, however long the model is silent.
+            await until(lambda: bool(delivery.told))
+            assert delivery.names == ["response.created", "response.in_progress"]
+            turn.stop(CUT_OFF)
+            await running
+
+    run(work())
+
+
+def test_a_silent_model_whose_answer_cannot_be_stored_is_stopped_at_once() -> None:
     async def work() -> None:
         async with _Kept(begin=StoreUnavailableError("no disk")) as store:
-            turn = turn_of(saying([Text("Hello.")]), store=store)
+            answer = silent()
+            turn = turn_of(answer, store=store)
             await turn.run()
-            assert (turn.first_output_at, turn.response.output) == (None, [])
+            assert answer.is_over
+            assert (turn.error, turn.first_output_at, turn.response.output) == (NOT_STORED, None, [])
 
     run(work())
 

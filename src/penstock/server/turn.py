@@ -10,8 +10,8 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 from typing import Final
 
@@ -240,12 +240,14 @@ class Turn:
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
-                # Whoever is told of the response may ask for it at once, over whatever connection.
-                if storing is not None and not await self._is_begun(storing):
-                    return
-                await self._deliver()
-                if self.plan.answer is not None:
-                    await self._relay(self.plan.answer)
+                if storing is None:
+                    await self._deliver()
+                    await self._relay()
+                else:
+                    # The provider is asked meanwhile: to write to a disk takes milliseconds.
+                    async with _beside(self._tell_begun(storing)) as telling:
+                        await self._relay(telling)
+                        await telling
         except UnsupportedParameter as error:
             self._end_as(
                 failure(str(error), code="unsupported_parameter", error_type="invalid_request", param=error.param)
@@ -257,6 +259,18 @@ class Turn:
             _log.exception("the response %s broke", writer.response.id)
             self._end_as(BROKE)
 
+    async def _tell_begun(self, storing: asyncio.Task[None]) -> None:
+        """Tell the client that the response has begun, once it is in the store; end it where it cannot be there.
+
+        Whoever is told of a response may ask for it at once, over whatever connection.
+        """
+        await asyncio.wait({storing})
+        error = storing.exception()
+        if error is None:
+            await self._deliver()
+        else:
+            self.stop(not_stored(error))
+
     async def _deliver(self) -> None:
         await self._delivery.deliver()
         self._told = told = self.writer.next_number
@@ -264,9 +278,16 @@ class Turn:
             self.writer.join()
             self._join_at = told + max(JOIN_EVERY, told // 4)
 
-    async def _relay(self, answer: Answer) -> None:
+    async def _relay(self, telling: asyncio.Task[None] | None = None) -> None:
+        """Tell what the provider says, once `telling` has told what comes before."""
+        answer = self.plan.answer
+        if answer is None:
+            return
         async with aclosing(answer.batches()) as batches:
             async for batch in batches:
+                if telling is not None:
+                    await telling
+                    telling = None
                 if self.first_output_at is None:
                     self.first_output_at = time.perf_counter()
                 self._say(batch)
@@ -329,14 +350,6 @@ class Turn:
             )
         )
 
-    async def _is_begun(self, storing: asyncio.Task[None]) -> bool:
-        """Return whether the response is in the store now; where it cannot be, it has failed."""
-        await asyncio.wait({storing})
-        error = storing.exception()
-        if error is not None:
-            self._end_as(not_stored(error))
-        return error is None
-
     async def _kept(self, storing: asyncio.Task[None] | None) -> None:
         """End the response if nothing has, and store it, to the end also where this task is cancelled meanwhile."""
         before = self.writer.response
@@ -387,6 +400,17 @@ def as_of_upstream(error: ErrorPayload) -> ErrorPayload:
     if error.type in ("authentication_error", "permission_denied"):
         return replace(error, type="server_error", code=f"upstream_{error.type}", param=None)
     return error
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[object, object, None]) -> AsyncGenerator[asyncio.Task[None], None]:
+    """Do `work` beside what is done in the context; it is stopped where that is left before its end."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def run_for(turn: Turn, receive: Receive) -> None:
