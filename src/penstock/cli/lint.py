@@ -173,7 +173,8 @@ def _fix(judge: _Judge, path: str) -> Judgement:
 
 def _show_diff(out: TextIO, judge: _Judge, path: str | None, layout: Layout) -> bool:
     """Show how a stream would be mended; return whether it would be changed."""
-    from penstock.cli.mend import diff_lines, mend_lines
+    from penstock.cli.diff import diff_lines
+    from penstock.cli.mend import mend_lines
 
     name = path or STANDARD_INPUT
     with judge.open(path) as opened:

@@ -1,4 +1,4 @@
-"""Mending what is judged: files in place (`lint --fix`), and what that would change (`lint --diff`)."""
+"""Mending what is judged: files in place (`lint --fix`), and what was changed, in words."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Final
-
-import msgspec
 
 from penstock.cli.errors import CommandError
 from penstock.cli.source import reason
-from penstock.lint.excerpt import visible
 from penstock.lint.findings import Level
-from penstock.lint.layout import Layout
 from penstock.lint.repair import Mend, Repairer
 from penstock.live import random_id
 from penstock.spec.request import CreateResponse
 from penstock.wire.formats import Format
-from penstock.wire.wording import is_object
 
-__all__ = ["Mended", "diff_lines", "make_repairer", "mend_lines", "mended", "replace_file"]
+__all__ = ["Mended", "make_repairer", "mend_lines", "mended", "replace_file"]
 
-_BLANK: Final = b"\n\n"
 _MOST_OUTPUTS: Final = 8
 """How many items with another text are named."""
 # A dialect to judge by is not always one to write in.
@@ -109,54 +102,3 @@ def replace_file(path: str, data: bytes) -> None:
             raise
     except OSError as error:
         raise CommandError(f"{path}: cannot be mended: {reason(error)}") from error
-
-
-def diff_lines(path: str, before: bytes, after: bytes, layout: Layout) -> Iterator[str]:
-    """Yield how a stream changes, event by event. Numbers are compared only where nothing else is different."""
-    old, new = _units(before), _units(after)
-    old_keys, new_keys = ([_key(unit, numbered=False) for unit in units] for units in (old, new))
-    if old_keys == new_keys:
-        old_keys, new_keys = ([_key(unit, numbered=True) for unit in units] for units in (old, new))
-    groups = list(SequenceMatcher(None, old_keys, new_keys).get_grouped_opcodes(1))
-    if groups:
-        yield layout.bold(visible(f"--- {path}"))
-        yield layout.bold(visible(f"+++ {path}, mended"))
-    for group in groups:
-        first, last = group[0], group[-1]
-        yield layout.place(f"@@ event {first[1]} to {last[2] - 1}, now {first[3]} to {last[4] - 1} @@")
-        for tag, old_from, old_to, new_from, new_to in group:
-            if tag == "equal":
-                yield from (f" {line}" for line in _lines(new[new_from:new_to]))
-            else:
-                yield from (layout.bad(f"-{line}") for line in _lines(old[old_from:old_to]))
-                yield from (layout.good(f"+{line}") for line in _lines(new[new_from:new_to]))
-
-
-def _key(unit: bytes, *, numbered: bool) -> bytes:
-    """Return what tells a block or a line from others: what it says, however its JSON is written."""
-    head, _, data = unit.rpartition(b"data:")
-    try:
-        event: object = msgspec.json.decode(data)
-        if is_object(event) and not numbered:
-            event.pop("sequence_number", None)
-        return head.strip() + msgspec.json.encode(event, order="sorted")
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return unit.strip()
-
-
-def _units(data: bytes) -> list[bytes]:
-    """Return a stream in its blocks or, where it has none, its lines."""
-    lines = data.splitlines(keepends=True)
-    units = [b""]
-    for line in lines:
-        # A blank line ends a block, and belongs to it.
-        if line.strip() and units[-1].endswith(_BLANK):
-            units.append(b"")
-        units[-1] += line if line.strip() else _BLANK[1:]
-    return units if len(units) > 1 else lines
-
-
-def _lines(units: Iterable[bytes]) -> Iterator[str]:
-    for unit in units:
-        for line in unit.decode("utf-8", "backslashreplace").splitlines():
-            yield visible(line)
