@@ -278,7 +278,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ({"OPENAI_API_KEY": "sk-1\n"}, {"api": "responses"}, "--api: the value of the header 'Authorization' holds"),
         ({}, {"option": ["a=b"]}, "--option: it is of a provider; expected an upstream or an api besides"),
         ({}, {"api": "gemini", "option": ["a"]}, "--option: expected NAME=VALUE, such as sentinel=false, got 'a'"),
-        ({"PENSTOCK_OPTION": "a=b"}, {"api": "responses"}, "PENSTOCK_OPTION: no option 'a' of responses; it has none"),
+        (
+            {"PENSTOCK_OPTION": "a=b"},
+            {"api": "responses"},
+            "PENSTOCK_OPTION: no option 'a' of responses; there are others-reaso",
+        ),
         ({}, {"api": "gemini", "option": ["a=b"]}, "--option: no option 'a' of gemini; there are thinking, modalities"),
         ({}, {"api": "demo", "option": ["a=b"]}, "--option: the demo has no options"),
         ({}, {"store": "nonsense://x"}, "--store: The store's URL begins with nonsense://"),

@@ -35,6 +35,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         ("gemini", {"modalities": ["TEXT", "IMAGE"]}, "modalities", ("TEXT", "IMAGE")),
         ("gemini", None, "modalities", ()),
         ("gemini", {}, "modalities", ()),
+        ("responses", {"others-reasoning": "send"}, "others_reasoning", "send"),
     ],
 )
 def test_options_are_given_by_name(name: str, given: dict[str, object] | None, field: str, expected: object) -> None:
@@ -52,7 +53,7 @@ def test_options_are_given_by_name(name: str, given: dict[str, object] | None, f
         ("chat-completions", {"sentinel": "maybe"}, "sentinel: Expected `bool`, got 'maybe'"),
         ("chat-completions", {"max-tokens-field": "most"}, "max-tokens-field: Invalid enum value 'most'"),
         ("anthropic", {"betas": 3}, "betas: Expected `array`, got 3"),
-        ("responses", {"sentinel": True}, "no option 'sentinel' of responses; it has none"),
+        ("responses", {"sentinel": True}, "no option 'sentinel' of responses; there are others-reasoning"),
     ],
 )
 def test_an_option_that_is_wrong_is_answered_with_what_was_expected(

@@ -15,10 +15,15 @@ from openai.types.responses.response_create_params import (
 )
 from pydantic import TypeAdapter
 
-from penstock.upstream.base import UnsupportedParameter
-from penstock.upstream.responses import Responses
+from penstock.stream.output import EncryptedReasoning
+from penstock.upstream.anthropic.signed import sealed
+from penstock.upstream.base import Loss, UnsupportedParameter
+from penstock.upstream.chat_completions import ChatCompletions
+from penstock.upstream.gemini.signatures import Signature
+from penstock.upstream.responses import Options, Responses
 from penstock.upstream.responses.names import HOSTED_ITEMS, with_slug, without_slug
 from penstock.wire.requests import parse_create
+from tests.provider.asking import frame
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings" / "responses"
 STREAMING: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsStreaming)
@@ -59,6 +64,61 @@ def test_what_the_specification_does_not_have_goes_out_as_it_came() -> None:
         "stream": True,
     }
     assert sent(request) == request
+
+
+DETAILS = [{"type": "reasoning.encrypted", "data": "abc"}, {"type": "reasoning.summary", "summary": "Hm."}]
+OTHERS = [
+    sealed({"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}),
+    Signature(part="call", signature="c2ln", name="f").encrypted().data * 2,
+    *(
+        output.data
+        for output in ChatCompletions().stream().feed(frame({"choices": [{"delta": {"reasoning_details": DETAILS}}]}))
+        if isinstance(output, EncryptedReasoning)
+    ),
+]
+"""Reasoning as the adapters of Anthropic, Gemini and Chat Completions keep it."""
+
+
+def test_there_is_reasoning_of_three_other_adapters() -> None:
+    assert len(OTHERS) >= 3
+
+
+def thought(encrypted: str) -> dict[str, Any]:
+    summary = [{"type": "summary_text", "text": "Hm."}]
+    return {"type": "reasoning", "id": "rs_1", "summary": summary, "encrypted_content": encrypted}
+
+
+@pytest.mark.parametrize("encrypted", OTHERS)
+def test_reasoning_that_was_kept_for_another_provider_is_left_out_and_reported(encrypted: str) -> None:
+    said, own = {"role": "user", "content": "Hi"}, thought("gAAAAABo")
+    request = parse_create({"model": "m", "input": [said, thought(encrypted), own]})
+    made = Responses().request(request)
+    assert made.body["input"] == [said, own]
+    assert made.losses == [Loss("input[1]", "it was kept for a provider of another API")]
+    # The request itself is the caller's, and stays as it is.
+    assert isinstance(request.input, list)
+    assert len(request.input) == 3
+    made = Responses(Options(others_reasoning="send")).request(request)
+    assert (made.body["input"], made.losses) == ([said, thought(encrypted), own], [])
+
+
+@pytest.mark.parametrize(
+    "encrypted", ["gAAAAABo", "", "{", "null", '{"type":3}', '{"a":1}', "\n", '{"type":"x"}\nrest', "\ud800"]
+)
+def test_reasoning_that_a_responses_server_may_have_made_goes_out_as_it_came(encrypted: str) -> None:
+    request = {"model": "m", "input": [thought(encrypted)], "stream": True}
+    assert sent(request) == request
+
+
+def test_a_conversation_that_was_compacted_for_another_provider_is_refused() -> None:
+    request: dict[str, Any] = {
+        "input": [{"type": "compaction", "encrypted_content": '{"type":"compaction","content":"x"}\n'}]
+    }
+    with pytest.raises(UnsupportedParameter) as refused:
+        sent(request)
+    assert refused.value.param == "input[0].encrypted_content"
+    made = Responses(Options(others_reasoning="send")).request(parse_create(request))
+    assert made.body["input"] == request["input"]
 
 
 def test_types_that_were_given_a_slug_lose_it() -> None:

@@ -62,9 +62,7 @@ def read_options(words: Iterable[str]) -> dict[str, str]:
 
 
 def _options(name: str, module: ModuleType, given: Mapping[str, object]) -> object:
-    kind: Any = getattr(module, "Options", None)
-    if kind is None:
-        raise UnknownOption(f"no option {next(iter(given))!r} of {name}; it has none")
+    kind: Any = module.Options
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     options: dict[str, object] = {}
     for word, value in given.items():

@@ -20,7 +20,7 @@ from penstock.upstream.base import Loss, Translation, UpstreamAPI, UpstreamReque
 from penstock.upstream.faults import provider_error
 from penstock.upstream.responses.alike import DELTA_EVENTS, Alike
 from penstock.upstream.responses.mender import Mended, Mender
-from penstock.upstream.responses.request import translate
+from penstock.upstream.responses.request import Options, translate
 from penstock.upstream.responses.said import Said
 from penstock.wire.codec import EventCodec, decode_json_object
 from penstock.wire.decoder import MAX_FRAME_BYTES
@@ -42,13 +42,17 @@ class Responses(UpstreamAPI):
     name = "responses"
     endpoint = "/responses"
 
+    def __init__(self, options: Options | None = None) -> None:
+        """Speak to a server that differs from the others as `options` say."""
+        self.options = options if options is not None else Options()
+
     def request(self, request: CreateResponse, *, stream: bool = True) -> UpstreamRequest:
         """Return `request` as the body of `POST /responses`, nearly as it is (`penstock.upstream.responses.request`).
 
         Raises UnsupportedParameter for what only our own store can resolve, and must have resolved before:
         `previous_response_id`, item references, `background`.
         """
-        return translate(request, stream=stream)
+        return translate(request, self.options, stream=stream)
 
     def stream(self, request: CreateResponse | None = None) -> ResponsesTranslation:
         """Return a fresh translation of a streamed reply."""
