@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
-import anthropic
-import httpx2
 import pytest
-from anthropic.types.beta import BetaMessage
 
 import penstock
 from penstock.spec.base import JsonObject
 from penstock.spec.content import OutputTextContent, UrlCitation
-from penstock.spec.items import ExtensionItem, Item, MessageItem, ReasoningItem
+from penstock.spec.items import ExtensionItem, MessageItem, ReasoningItem
 from penstock.spec.request import CreateResponse
 from penstock.stream.output import Failure, Output, Stop
 from penstock.upstream.anthropic import Anthropic
 from penstock.upstream.relay import Relay
 from penstock.wire.codec import decode_object, encode_object
-from tests.stream.validity import assert_valid
+from tests.upstream.anthropic_sdk import sdk_message, sent_back
+from tests.upstream.reading import check_valid, in_pieces, relayed
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "recordings" / "anthropic_messages"
 RECORDINGS = sorted(FOLDER.glob("*.sse"))
@@ -73,36 +69,8 @@ def raw_message(path: Path) -> JsonObject:
     return message
 
 
-def sdk_message(path: Path) -> BetaMessage:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=path.read_bytes())
-
-    http = httpx2.Client(transport=httpx2.MockTransport(answer))
-    with (
-        anthropic.Anthropic(api_key="k", base_url="http://test", http_client=http) as client,
-        client.beta.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "i"}]) as stream,
-    ):
-        return stream.get_final_message()
-
-
-def response_of(
-    path: Path, emitter: penstock.StreamEventEmitter | None = None, request: CreateResponse | None = None
-) -> penstock.Response:
-    stream = penstock.ResponseStream(emitter or penstock.ListStreamEmitter(), model="m", request=request)
-    Relay(Anthropic().stream(request), stream).run([path.read_bytes()])
-    return stream.response
-
-
-def sent_back(items: Sequence[Item]) -> list[JsonObject]:
-    """What Anthropic gets where the output of a response is the input of the next request."""
-    output = [json.loads(encode_object(item)) for item in items]
-    data = json.dumps({"model": "m", "input": output}).encode()
-    made = Anthropic().request(decode_object(CreateResponse, data, tolerant=False))
-    assert made.losses == []
-    [message] = made.body["messages"]
-    assert message["role"] == "assistant"
-    content: list[JsonObject] = message["content"]
-    return content
+def response_of(path: Path) -> penstock.Response:
+    return relayed(Anthropic(), path.read_bytes())
 
 
 def without_nulls(value: object) -> object:
@@ -116,17 +84,9 @@ def without_nulls(value: object) -> object:
 
 @recordings
 def test_a_reply_becomes_a_valid_stream_without_findings(path: Path) -> None:
-    emitter = penstock.ListStreamEmitter()
-    response = response_of(path, emitter)
-    assert_valid(emitter.events)
-    frames: list[bytes] = []
-    sse = penstock.SSEEmitter(frames.append)
     asked = taken_back(json.loads(path.with_suffix(".json").read_text("utf-8"))["request"])
     request = decode_object(CreateResponse, json.dumps({**asked, "stream": True}).encode(), tolerant=False)
-    response_of(path, sse, request)
-    sse.done()
-    found = penstock.lint(b"".join(frames), request=request)
-    assert [finding for finding in found if finding.level is not penstock.Level.INFO] == []
+    response = check_valid(Anthropic(), path.read_bytes(), request)
     assert response.status == "completed"
 
 
@@ -139,7 +99,7 @@ def test_what_goes_back_is_what_came(path: Path) -> None:
 
 @recordings
 def test_the_sdk_reads_the_same_content_and_usage(path: Path) -> None:
-    message = sdk_message(path)
+    message = sdk_message(path.read_bytes())
     response = response_of(path)
     read = message.model_dump(mode="json", exclude_none=True)
     # The SDK reads times, and would write them in another form than they came.
@@ -195,10 +155,7 @@ def test_where_the_bytes_are_cut_makes_no_difference(path: Path) -> None:
     dice = random.Random(1)
     cuts = [list(range(1, len(data))), *(sorted(dice.sample(range(len(data)), 9)) for _ in range(5))]
     for each in cuts:
-        translation = Anthropic().stream()
-        bounds = [0, *each, len(data)]
-        said = [out for start, end in itertools.pairwise(bounds) for out in translation.feed(data[start:end])]
-        assert whole == [*said, *translation.close()]
+        assert whole == in_pieces(Anthropic(), data, each)
 
 
 @recordings

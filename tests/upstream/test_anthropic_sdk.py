@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
-import anthropic
-import httpx2
-from anthropic.types.beta import BetaMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-import penstock
 from penstock.spec.base import JsonObject
-from penstock.spec.items import Item
-from penstock.spec.request import CreateResponse
 from penstock.upstream.anthropic import Anthropic
-from penstock.upstream.relay import Relay
-from penstock.wire.codec import decode_object, encode_object
+from tests.upstream.anthropic_sdk import sdk_message, sent_back
+from tests.upstream.reading import relayed
 
 STATUS = {
     "end_turn": "completed",
@@ -133,35 +126,10 @@ def told(draw: st.DrawFn, block: JsonObject) -> tuple[JsonObject, list[JsonObjec
             return block, []
 
 
-def sdk_message(data: bytes) -> BetaMessage:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=data)
-
-    http = httpx2.Client(transport=httpx2.MockTransport(answer))
-    with (
-        anthropic.Anthropic(api_key="k", base_url="http://test", http_client=http) as client,
-        client.beta.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "i"}]) as stream,
-    ):
-        return stream.get_final_message()
-
-
-def sent_back(items: Sequence[Item]) -> list[JsonObject]:
-    """What Anthropic gets where the output of a response is the input of the next request."""
-    output = [json.loads(encode_object(item)) for item in items]
-    data = json.dumps({"model": "m", "input": output}).encode()
-    made = Anthropic().request(decode_object(CreateResponse, data, tolerant=False))
-    assert made.losses == []
-    [message] = made.body["messages"]
-    content: list[JsonObject] = message["content"]
-    return content
-
-
 @given(made=streams())
 def test_the_sdk_and_the_adapter_read_the_same(made: tuple[bytes, list[JsonObject], str]) -> None:
     data, content, reason = made
-    stream = penstock.ResponseStream(penstock.ListStreamEmitter(), model="m")
-    Relay(Anthropic().stream(), stream).run([data])
-    response = stream.response
+    response = relayed(Anthropic(), data)
     message = sdk_message(data)
     read = message.model_dump(mode="json", exclude_none=True)["content"]
     assert content == read == sent_back(response.output)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Sequence
-from itertools import count, pairwise
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from penstock.spec.base import Extra, JsonObject
 from penstock.spec.content import ExtensionAnnotation, OutputTextContent, SummaryTextContent, UrlCitation
 from penstock.spec.items import CompactionItem, ExtensionItem, FunctionCallItem, MessageItem, ReasoningItem
-from penstock.spec.response import ErrorPayload, Response
+from penstock.spec.response import Response
 from penstock.stream.emitters import ListStreamEmitter
 from penstock.stream.output import (
     Annotated,
@@ -37,6 +35,7 @@ from penstock.stream.output import (
 from penstock.stream.writer import ResponseWriter
 from penstock.upstream.anthropic import Anthropic, Options
 from penstock.upstream.relay import Relay
+from tests.upstream.reading import failure, in_pieces, losses_by, read_by
 
 # Making streams, and reading them.
 
@@ -97,22 +96,8 @@ def stream(*events: JsonObject, reason: str | None = "end_turn") -> bytes:
     return frames(START, *events, ending(reason), STOP)
 
 
-def in_pieces(data: bytes, cuts: Sequence[int], adapter: Anthropic) -> list[Output]:
-    translation = adapter.stream()
-    said = [o for start, end in pairwise([0, *cuts, len(data)]) for o in translation.feed(data[start:end])]
-    return [*said, *translation.close(), *translation.close()]
-
-
 def read(data: bytes, options: Options | None = None) -> list[Output]:
-    """What is said in `data`, after making sure that it is the same whole, byte by byte and cut at random."""
-    adapter = Anthropic(options)
-    whole = in_pieces(data, [], adapter)
-    assert whole == in_pieces(data, range(1, len(data)), adapter)
-    dice = random.Random(len(data))
-    for _ in range(3):
-        assert whole == in_pieces(data, sorted(dice.sample(range(len(data) + 1), min(5, len(data)))), adapter)
-    assert whole == list(adapter.reply(data))
-    return whole
+    return read_by(Anthropic(options), data)
 
 
 def said_in(*events: JsonObject, reason: str | None = "end_turn") -> list[Output]:
@@ -123,18 +108,7 @@ def said_in(*events: JsonObject, reason: str | None = "end_turn") -> list[Output
 
 
 def losses(data: bytes) -> list[str]:
-    translation = Anthropic().stream()
-    translation.feed(data)
-    translation.close()
-    assert all(loss.reason for loss in translation.losses)
-    return [loss.param for loss in translation.losses]
-
-
-def failure(said: Sequence[Output]) -> ErrorPayload:
-    last = said[-1]
-    assert isinstance(last, Failure)
-    assert sum(isinstance(output, Failure | Stop) for output in said) == 1
-    return last.error
+    return [loss.param for loss in losses_by(Anthropic(), data)]
 
 
 def written(data: bytes) -> Response:
@@ -812,8 +786,8 @@ events = st.one_of(
 @given(some=st.lists(events, max_size=12), cut=st.integers(0, 400))
 def test_any_events_say_something_that_can_be_written(some: list[JsonObject], cut: int) -> None:
     data = frames(*some)
-    whole = in_pieces(data, [], Anthropic())
-    assert whole == in_pieces(data, [min(cut, len(data))], Anthropic())
+    whole = in_pieces(Anthropic(), data, [])
+    assert whole == in_pieces(Anthropic(), data, [min(cut, len(data))])
     assert sum(isinstance(output, Stop | Failure) for output in whole) == 1
     response = written(data)
     assert response.status in ("completed", "incomplete", "failed")
@@ -825,5 +799,5 @@ def test_any_events_say_something_that_can_be_written(some: list[JsonObject], cu
 @given(data=st.binary(max_size=200), cut=st.integers(0, 200))
 def test_any_bytes_never_raise(data: bytes, cut: int) -> None:
     for prefix in (b"", b"data: ", b'{"content": '):
-        said = in_pieces(prefix + data, [min(cut, len(data))], Anthropic())
+        said = in_pieces(Anthropic(), prefix + data, [min(cut, len(data))])
         assert isinstance(said[-1], Stop | Failure)

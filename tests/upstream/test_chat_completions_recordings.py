@@ -6,19 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-import penstock
 from penstock.spec.base import JsonObject
-from penstock.spec.request import CreateResponse
 from penstock.stream.output import Stop
 from penstock.upstream.chat_completions import ChatCompletions, Options
-from penstock.upstream.relay import Relay
 from penstock.wire.requests import parse_create
-from tests.stream.validity import assert_valid
+from tests.upstream.reading import check_valid, relayed, replaying
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "recordings" / "chat_completions"
 RECORDINGS = sorted(FOLDER.glob("*.sse"))
@@ -43,13 +39,8 @@ def options_of(body: JsonObject) -> Options:
 
 def by_the_sdk(path: Path) -> tuple[list[ChatCompletionChunk], str | None]:
     """The chunks that OpenAI's SDK reads in the same bytes, and the error it raises, if it does."""
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=path.read_bytes())
-
-    http = httpx2.Client(transport=httpx2.MockTransport(answer))
     chunks: list[ChatCompletionChunk] = []
-    with openai.OpenAI(api_key="k", base_url="http://test", http_client=http) as client:
+    with openai.OpenAI(api_key="k", base_url="http://test", http_client=replaying(path.read_bytes())) as client:
         stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "i"}], stream=True)
         try:
             for chunk in stream:
@@ -59,30 +50,16 @@ def by_the_sdk(path: Path) -> tuple[list[ChatCompletionChunk], str | None]:
     return chunks, None
 
 
-def relayed(path: Path, emitter: penstock.StreamEventEmitter, request: CreateResponse) -> penstock.Response:
-    stream = penstock.ResponseStream(emitter, model="m", request=request)
-    Relay(ChatCompletions().stream(request), stream).run([path.read_bytes()])
-    return stream.response
-
-
 @recordings
 def test_a_reply_to_its_request_has_no_finding(path: Path) -> None:
     request = parse_create({**taken_back(body_of(path)), "stream": True})
-    events = penstock.ListStreamEmitter()
-    relayed(path, events, request)
-    assert_valid(events.events)
-    frames: list[bytes] = []
-    sse = penstock.SSEEmitter(frames.append)
-    relayed(path, sse, request)
-    sse.done()
-    found = penstock.lint(b"".join(frames), request=request)
-    assert [finding for finding in found if finding.level is not penstock.Level.INFO] == []
+    check_valid(ChatCompletions(), path.read_bytes(), request)
 
 
 @recordings
 def test_the_sdk_reads_the_same_answer(path: Path) -> None:
     chunks, error = by_the_sdk(path)
-    response = relayed(path, penstock.ListStreamEmitter(), parse_create(taken_back(body_of(path))))
+    response = relayed(ChatCompletions(), path.read_bytes(), request=parse_create(taken_back(body_of(path))))
     deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
     text = "".join(delta.content for delta in deltas if isinstance(delta.content, str))
     assert response.output_text == text

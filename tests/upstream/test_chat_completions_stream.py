@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ import penstock.upstream.chat_completions
 from penstock.spec.base import Extra, JsonObject
 from penstock.spec.content import ExtensionAnnotation, LogProb, TopLogProb, UrlCitation
 from penstock.spec.request import CreateResponse
-from penstock.spec.response import ErrorPayload, Response
+from penstock.spec.response import Response
 from penstock.spec.tools import FunctionToolParam, ToolParam
 from penstock.stream.output import (
     Annotated,
@@ -35,6 +35,7 @@ from penstock.stream.output import (
 from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import Loss
 from penstock.upstream.chat_completions import ChatCompletions, Options
+from tests.upstream.reading import failure, in_pieces, losses_by, read_by
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "recordings" / "chat_completions"
 DATA = Path(penstock.upstream.chat_completions.__file__).parents[2] / "data"
@@ -61,33 +62,12 @@ def stream(*chunks: object, done: bool = True) -> bytes:
     return b"".join(map(frame, whole)) + (b"data: [DONE]\n\n" if done else b"")
 
 
-def in_pieces(
-    data: bytes, cuts: Sequence[int], adapter: ChatCompletions, request: CreateResponse | None
-) -> list[Output]:
-    translation = adapter.stream(request)
-    bounds = [0, *cuts, len(data)]
-    said = [o for start, end in pairwise(bounds) for o in translation.feed(data[start:end])]
-    return [*said, *translation.close(), *translation.close()]
-
-
 def read(data: bytes, options: Options | None = None, request: CreateResponse | None = None) -> list[Output]:
-    """What is said in `data`, after making sure that it is the same whole, byte by byte and cut at random."""
-    adapter = ChatCompletions(options)
-    whole = in_pieces(data, [], adapter, request)
-    assert whole == in_pieces(data, range(1, len(data)), adapter, request)
-    dice = random.Random(len(data))
-    for _ in range(3):
-        cuts = sorted(dice.sample(range(len(data) + 1), min(5, len(data))))
-        assert whole == in_pieces(data, cuts, adapter, request)
-    assert whole == list(adapter.reply(data, request))
-    return whole
+    return read_by(ChatCompletions(options), data, request)
 
 
 def losses(data: bytes) -> list[Loss]:
-    translation = ChatCompletions().stream()
-    translation.feed(data)
-    translation.close()
-    return translation.losses
+    return losses_by(ChatCompletions(), data)
 
 
 def call(
@@ -95,14 +75,6 @@ def call(
 ) -> JsonObject:
     piece: JsonObject = {"index": index, "id": id, "function": {"name": name, "arguments": arguments}}
     return {"tool_calls": [{key: value for key, value in piece.items() if value is not None}]}
-
-
-def failure(said: Sequence[Output]) -> ErrorPayload:
-    last = said[-1]
-    assert isinstance(last, Failure)
-    assert sum(isinstance(output, Failure) for output in said) == 1
-    assert not any(isinstance(output, Stop) for output in said)
-    return last.error
 
 
 def calls_of(said: Sequence[Output]) -> list[tuple[str, str]]:
@@ -184,9 +156,9 @@ def test_finish_reason_without_done_was_cut_short() -> None:
 def test_finish_reason_without_done_is_enough_where_the_provider_sends_none() -> None:
     adapter = ChatCompletions(Options(sentinel=False))
     body = stream(choice({"content": "a"}, "stop"), done=False)
-    assert in_pieces(body, [], adapter, None) == [Text("a"), Stop("stop")]
-    assert failure(in_pieces(body.rstrip(), [], adapter, None)).code == "upstream_truncated"
-    assert in_pieces(body + b"data: [DONE]", [], adapter, None) == [Text("a"), Stop("stop")]
+    assert in_pieces(adapter, body, []) == [Text("a"), Stop("stop")]
+    assert failure(in_pieces(adapter, body.rstrip(), [])).code == "upstream_truncated"
+    assert in_pieces(adapter, body + b"data: [DONE]", []) == [Text("a"), Stop("stop")]
 
 
 def test_finish_reason_without_done_is_enough_where_the_transport_vouches_for_the_whole() -> None:
@@ -989,7 +961,7 @@ def test_any_valid_sequence_of_chunks(
     deltas += [call(index, arguments=piece) for index, piece in sent]
     whole = stream(*deltas)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
-    said = in_pieces(whole, cuts, ChatCompletions(), None)
+    said = in_pieces(ChatCompletions(), whole, cuts)
     assert "".join(output.text for output in said if isinstance(output, Reasoning)) == "".join(reasoning)
     assert "".join(output.text for output in said if isinstance(output, Text)) == "".join(text)
     joined = ["".join(piece for of, piece in sent if of == index) for index in range(len(calls))]
@@ -999,7 +971,7 @@ def test_any_valid_sequence_of_chunks(
 
 @given(data=st.binary(), cut=st.integers(0, 50))
 def test_any_bytes_never_raise(data: bytes, cut: int) -> None:
-    said = in_pieces(data, [min(cut, len(data))], ChatCompletions(Options(think_tags=True)), None)
+    said = in_pieces(ChatCompletions(Options(think_tags=True)), data, [min(cut, len(data))])
     assert isinstance(said[-1], Stop | Failure)
 
 
@@ -1065,7 +1037,7 @@ anything = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.d
 def test_any_json_never_raises(deltas: list[JsonObject], chunks: list[object], name: bytes) -> None:
     frames = [*(choice(delta, logprobs=delta.get("logprobs"), error=delta.get("error")) for delta in deltas), *chunks]
     data = b"".join(name + frame(value) for value in frames)
-    said = in_pieces(data, [len(data) // 2], ChatCompletions(), None)
+    said = in_pieces(ChatCompletions(), data, [len(data) // 2])
     assert isinstance(said[-1], Stop | Failure | Usage)
     assert sum(isinstance(output, Stop | Failure) for output in said) == 1
 
@@ -1162,10 +1134,10 @@ def usages(chunks: list[JsonObject]) -> list[JsonObject]:
 def test_recording(path: Path) -> None:
     data = path.read_bytes()
     adapter = ChatCompletions()
-    said = in_pieces(data, [], adapter, None)
-    assert said == in_pieces(data, range(1, len(data)), adapter, None)
+    said = in_pieces(adapter, data, [])
+    assert said == in_pieces(adapter, data, range(1, len(data)))
     dice = random.Random(path.name)
-    assert said == in_pieces(data, sorted(dice.sample(range(len(data)), 40)), adapter, None)
+    assert said == in_pieces(adapter, data, sorted(dice.sample(range(len(data)), 40)))
 
     chunks = chunks_of(data)
     text, reasoning, calls = walk(chunks)

@@ -6,8 +6,7 @@ import base64
 import functools
 import json
 import random
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,9 @@ from penstock.spec.request import CreateResponse
 from penstock.stream.fold import part_text
 from penstock.stream.output import Failure, Output, Stop
 from penstock.upstream.gemini import Gemini, Options
-from penstock.upstream.relay import Relay
 from penstock.wire.codec import to_plain
 from penstock.wire.requests import parse_create
-from tests.stream.validity import assert_valid
+from tests.upstream.reading import check_valid, in_pieces, relayed
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "recordings" / "gemini"
 RECORDINGS = sorted(FOLDER.glob("*.sse"))
@@ -73,18 +71,12 @@ def sdk_parts(path: Path) -> list[types.Part]:
     return found
 
 
-def relayed(
-    path: Path, emitter: penstock.StreamEventEmitter | None = None, request: CreateResponse | None = None
-) -> penstock.Response:
-    stream = penstock.ResponseStream(emitter or penstock.ListStreamEmitter(), model="m", request=request)
-    Relay(Gemini().stream(), stream).run([path.read_bytes()])
-    return stream.response
+def response_of(path: Path) -> penstock.Response:
+    return relayed(Gemini(), path.read_bytes())
 
 
-def outputs(data: bytes, cuts: Sequence[int] = ()) -> list[Output]:
-    translation = Gemini().stream()
-    said = [out for start, end in pairwise([0, *cuts, len(data)]) for out in translation.feed(data[start:end])]
-    return [*said, *translation.close()]
+def outputs(data: bytes, cuts: Iterable[int] = ()) -> list[Output]:
+    return in_pieces(Gemini(), data, cuts)
 
 
 # What is told.
@@ -92,21 +84,13 @@ def outputs(data: bytes, cuts: Sequence[int] = ()) -> list[Output]:
 
 @recordings
 def test_a_reply_becomes_a_valid_stream_without_a_finding(path: Path) -> None:
-    events = penstock.ListStreamEmitter()
-    assert relayed(path, events).status == "completed"
-    assert_valid(events.events)
-    frames: list[bytes] = []
-    sse = penstock.SSEEmitter(frames.append)
     request = parse_create({**asked(path), "stream": True})
-    relayed(path, sse, request)
-    sse.done()
-    found = penstock.lint(b"".join(frames), request=request)
-    assert [finding for finding in found if finding.level is not penstock.Level.INFO] == []
+    assert check_valid(Gemini(), path.read_bytes(), request).status == "completed"
 
 
 @recordings
 def test_text_thoughts_and_calls_are_those_of_the_provider(path: Path) -> None:
-    response = relayed(path)
+    response = response_of(path)
     text = "".join(part.get("text", "") for part in parts(path) if not part.get("thought"))
     thoughts = "".join(part["text"] for part in parts(path) if part.get("thought"))
     calls = [(part["functionCall"]["name"], part["functionCall"]["args"]) for part in parts(path) if is_call(part)]
@@ -133,7 +117,7 @@ def test_usage_finish_and_model_are_those_of_the_provider(path: Path) -> None:
     assert translation.model == last["modelVersion"] == by_the_sdk(path)[-1].model_version
     assert translation.response_id == last["responseId"]
     assert translation.losses == []
-    usage = relayed(path).usage
+    usage = response_of(path).usage
     theirs = by_the_sdk(path)[-1].usage_metadata
     assert usage is not None
     assert theirs is not None
@@ -148,7 +132,7 @@ def test_usage_finish_and_model_are_those_of_the_provider(path: Path) -> None:
 @recordings
 def test_parts_of_other_kinds_are_items_and_hold_what_came(path: Path) -> None:
     others = [part for part in parts(path) if not part.keys() & {"text", "functionCall"}]
-    items = [item for item in relayed(path).output if isinstance(item, ExtensionItem)]
+    items = [item for item in response_of(path).output if isinstance(item, ExtensionItem)]
     assert [item["part"] for item in items if "part" in item.fields] == others
     theirs = [part.executable_code or part.tool_call or part.tool_response for part in sdk_parts(path)]
     assert len(others) == sum(part is not None for part in theirs)
@@ -157,7 +141,7 @@ def test_parts_of_other_kinds_are_items_and_hold_what_came(path: Path) -> None:
 @recordings
 def test_what_an_answer_rests_on_annotates_the_words_it_is_about(path: Path) -> None:
     found: list[tuple[str, str]] = []
-    for item in relayed(path).output:
+    for item in response_of(path).output:
         for part in item.content if isinstance(item, MessageItem) else ():
             assert isinstance(part, OutputTextContent)
             for note in part.annotations:
@@ -181,7 +165,7 @@ def test_what_an_answer_rests_on_annotates_the_words_it_is_about(path: Path) -> 
                 told.append((support.segment.text or "", (web.uri or "") if web else ""))
     assert found == told
     last = chunks(path)[-1]["candidates"][0].get("groundingMetadata")
-    items = [item for item in relayed(path).output if isinstance(item, ExtensionItem)]
+    items = [item for item in response_of(path).output if isinstance(item, ExtensionItem)]
     assert [item["groundingMetadata"] for item in items if item.type == "google:grounding_metadata"] == [last] * bool(
         last
     )
@@ -341,7 +325,7 @@ def test_the_same_is_asked_of_the_provider_again(path: Path) -> None:
 
 @recordings
 def test_an_answer_goes_back_with_every_signature_on_its_part(path: Path) -> None:
-    answered = [to_plain(item) for item in relayed(path).output]
+    answered = [to_plain(item) for item in response_of(path).output]
     results = [
         {"type": "function_call_output", "call_id": item["call_id"], "output": "done"}
         for item in answered

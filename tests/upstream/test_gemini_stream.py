@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -17,7 +15,7 @@ from penstock.live import ResponseStream
 from penstock.spec.base import Extra, JsonObject
 from penstock.spec.content import ExtensionAnnotation, LogProb, TopLogProb, UrlCitation
 from penstock.spec.items import ExtensionItem
-from penstock.spec.response import ErrorPayload, Response
+from penstock.spec.response import Response
 from penstock.stream.emitters import ListStreamEmitter
 from penstock.stream.output import (
     Annotated,
@@ -38,6 +36,7 @@ from penstock.upstream.gemini.finish import CUT, FAILED, UNSAID
 from penstock.upstream.gemini.signatures import Signature
 from penstock.upstream.relay import Relay
 from tests.stream.validity import assert_valid
+from tests.upstream.reading import failure, in_pieces, losses_by, read_by
 
 # Making streams, and reading them.
 
@@ -69,35 +68,12 @@ def stream(*chunks: object, finish: str | None = "STOP") -> bytes:
     return b"".join(map(frame, whole)) + (frame(chunk(finish=finish)) if finish else b"")
 
 
-def in_pieces(data: bytes, cuts: Sequence[int]) -> list[Output]:
-    translation = Gemini().stream()
-    said = [out for start, end in pairwise([0, *cuts, len(data)]) for out in translation.feed(data[start:end])]
-    return [*said, *translation.close(), *translation.close()]
-
-
 def read(data: bytes) -> list[Output]:
-    """What is said in `data`, after making sure that it is the same whole, byte by byte and cut at random."""
-    whole = in_pieces(data, [])
-    assert whole == in_pieces(data, range(1, len(data)))
-    dice = random.Random(len(data))
-    for _ in range(3):
-        assert whole == in_pieces(data, sorted(dice.sample(range(len(data) + 1), min(5, len(data)))))
-    assert whole == list(Gemini().reply(data))
-    return whole
+    return read_by(Gemini(), data)
 
 
 def lost(data: bytes) -> list[str]:
-    translation = Gemini().stream()
-    translation.feed(data)
-    translation.close()
-    return [loss.param for loss in translation.losses]
-
-
-def failure(said: Sequence[Output]) -> ErrorPayload:
-    last = said[-1]
-    assert isinstance(last, Failure)
-    assert sum(isinstance(out, Failure | Stop) for out in said) == 1
-    return last.error
+    return [loss.param for loss in losses_by(Gemini(), data)]
 
 
 def told(data: bytes) -> Response:
@@ -887,8 +863,8 @@ any_chunk = st.fixed_dictionaries(
 @given(chunks=st.lists(any_chunk, max_size=4), rest=st.binary(max_size=8))
 def test_whatever_comes_a_valid_stream_is_told(chunks: list[object], rest: bytes) -> None:
     data = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in chunks) + rest
-    said = in_pieces(data, [])
-    assert said == in_pieces(data, range(1, len(data)))
+    said = in_pieces(Gemini(), data, [])
+    assert said == in_pieces(Gemini(), data, range(1, len(data)))
     ends = [out for out in said if isinstance(out, Stop | Failure)]
     assert len(ends) == 1
     told(data)

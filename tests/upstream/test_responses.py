@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,13 @@ from penstock.wire.codec import encode_plain, to_plain
 from tests.lint.repairing import Ids, sse, told
 from tests.stream.strategies import Program, programs
 from tests.stream.validity import assert_valid
+from tests.upstream.reading import in_pieces
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings" / "responses"
 
 
 def read(data: bytes, *cuts: int) -> list[o.Output]:
-    translation = Responses().stream()
-    out = [output for a, b in pairwise([0, *cuts, len(data)]) for output in translation.feed(data[a:b])]
-    return [*out, *translation.close()]
+    return in_pieces(Responses(), data, cuts)
 
 
 def said(outputs: Sequence[o.Output]) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import Loss
 from penstock.upstream.responses import Responses, api
 from tests.lint.repairing import Ids, sse
+from tests.upstream.reading import in_pieces
 
 Event = dict[str, Any]
 
@@ -247,10 +247,8 @@ def test_deltas_that_are_read_at_once_say_what_each_says(
 @given(st.lists(st.integers(0, 20_000), max_size=8), st.sampled_from(["text", "two_calls", "reasoning"]))
 def test_cuts_do_not_show(cuts: list[int], base: str) -> None:
     data = sse(long_stream(base, 20, padded=True))
-    whole, pieces = Responses().stream(), Responses().stream()
     places = sorted(min(cut, len(data)) for cut in cuts)
-    cut = [output for a, b in pairwise([0, *places, len(data)]) for output in pieces.feed(data[a:b])]
-    assert [*cut, *pieces.close()] == [*whole.feed(data), *whole.close()]
+    assert in_pieces(Responses(), data, places) == in_pieces(Responses(), data)
 
 
 @pytest.mark.parametrize(
