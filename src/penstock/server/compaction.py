@@ -34,7 +34,8 @@ async def compact(service: Service, asked: CompactRequest, owner: str, client: C
     previous = asked.previous_response_id or ""
     before = await context.before(previous) if previous else []
     own = await context.own(asked.input)
-    items, _ = context.without_cut_calls(context.opened([*before, *own], first=len(before)), first=len(before))
+    told, _ = context.without_cut_calls(context.opened(before, own, is_text=isinstance(asked.input, str)))
+    items = told.items
     if not items:
         raise Refused.because(
             "input: is required, and absent or empty", code="missing_required_parameter", param="input"
@@ -55,8 +56,9 @@ async def compact(service: Service, asked: CompactRequest, owner: str, client: C
             input=own,
             previous=None,
             context=items,
-            answer=answered(model, sent),
+            answer=answered(model, sent, told),
             manner=service.manner(client, model),
+            place=told.place,
         )
         summary, usage = await _sum_up(service, plan, receive)
     kept = carried_over(items, summary)

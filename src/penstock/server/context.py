@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from penstock.server.errors import Refused
 from penstock.server.limits import Limits
 from penstock.server.sealing import SealError, Seals
+from penstock.server.told import Told
 from penstock.spec.base import SpecObject
 from penstock.spec.items import (
     CompactionItemParam,
@@ -171,65 +172,67 @@ class Context:
             items += as_params(turn.response.output)
         return items
 
-    def opened(self, items: Sequence[ItemParam], *, first: int) -> list[ItemParam]:
+    def opened(self, before: Sequence[ItemParam], own: Sequence[ItemParam], *, is_text: bool) -> Told:
         """Return a conversation as the provider is to be told it: what was sealed here is opened. Raises Refused.
 
-        Items from the index `first` on are those of the request's own input.
+        `before` is what came before the request, `own` what the request itself says; `is_text`: as a mere string.
         """
-        if len(items) > self._limits.items:
+        whole = [*before, *own]
+        if len(whole) > self._limits.items:
             raise Refused.because(
-                f"the conversation has {len(items):,} items; this server takes {self._limits.items:,}",
+                f"the conversation has {len(whole):,} items; this server takes {self._limits.items:,}",
                 code="context_length_exceeded",
                 param="input",
             )
-        opened: list[ItemParam] = []
-        for number, item in enumerate(items):
-            path = f"input[{number - first}].encrypted_content" if number >= first else "previous_response_id"
+        items: list[ItemParam] = []
+        places: list[str] = []
+        for number, item in enumerate(whole, -len(before)):
+            place = "previous_response_id" if number < 0 else "input" if is_text else f"input[{number}]"
+            sealed = f"{place}.encrypted_content" if number >= 0 else place
             if isinstance(item, CompactionItemParam) and self._seals.is_sealed(item.encrypted_content):
-                value = self._open(COMPACTION, item.encrypted_content, path)
-                opened += load(_Items, {"items": value}, tolerant=True).items
-            elif isinstance(item, ReasoningItemParam) and _is_ours(item, self._seals):
-                opened.append(self._reasoning(item, path))
-            else:
-                opened.append(item)
-        return opened
+                value = self._open(COMPACTION, item.encrypted_content, sealed)
+                unfolded = load(_Items, {"items": value}, tolerant=True).items
+                items += unfolded
+                places += [sealed] * len(unfolded)
+                continue
+            if isinstance(item, ReasoningItemParam) and _is_ours(item, self._seals):
+                item = self._reasoning(item, sealed)  # noqa: PLW2901 - the same item, opened
+            items.append(item)
+            places.append(place)
+        return Told(items, places)
 
-    def check_calls(self, items: Sequence[ItemParam], *, first: int) -> None:
-        """Raise Refused where an output answers a call that is not in the conversation before it.
-
-        Items from the index `first` on are those of the request's own input.
-        """
+    def check_calls(self, told: Told) -> None:
+        """Raise Refused where an output answers a call that is not in the conversation before it."""
         called: set[str] = set()
-        for number, item in enumerate(items):
+        for number, item in enumerate(told.items):
             if isinstance(item, FunctionCallItemParam):
                 called.add(item.call_id)
             elif isinstance(item, FunctionCallOutputItemParam) and item.call_id not in called:
-                place = f"input[{number - first}].call_id" if number >= first else "input"
+                place = told.place(f"input[{number}].call_id")
                 raise Refused.because(
                     f"{place}: no call {item.call_id!r} comes before its output",
                     code="tool_call_not_found",
                     param=place,
                 )
 
-    def without_cut_calls(self, items: Sequence[ItemParam], *, first: int) -> tuple[list[ItemParam], list[Loss]]:
+    def without_cut_calls(self, told: Told) -> tuple[Told, list[Loss]]:
         """Return a conversation without the calls that were cut off before their end, and what is lost by that.
 
         Nobody can have made them, and their arguments are no JSON: a provider refuses the whole conversation for one.
         So a response that stopped in a call could never be continued. One that has an output was made all the same.
-
-        Items from the index `first` on are those of the request's own input.
         """
-        made = {item.call_id for item in items if isinstance(item, FunctionCallOutputItemParam)}
-        told: list[ItemParam] = []
+        made = {item.call_id for item in told.items if isinstance(item, FunctionCallOutputItemParam)}
+        items: list[ItemParam] = []
+        places: list[str] = []
         losses: list[Loss] = []
-        for number, item in enumerate(items):
+        for item, place in zip(told.items, told.places, strict=True):
             if isinstance(item, FunctionCallItemParam) and item.status in _CUT_OFF and item.call_id not in made:
-                place = f"input[{number - first}]" if number >= first else "previous_response_id"
                 reason = f"the call {item.call_id!r} was cut off before its end, so the model is not told of it"
                 losses.append(Loss(place, reason))
             else:
-                told.append(item)
-        return told, losses
+                items.append(item)
+                places.append(place)
+        return Told(items, places), losses
 
     async def _referred(self, reference: ItemReferenceParam, path: str, earlier: Sequence[ItemParam]) -> ItemParam:
         """Return what `reference` means: an item `earlier` in the same request, or one remembered, or one stored."""

@@ -23,6 +23,7 @@ from penstock.server.models import DialectChoice, Model, Models, ReasoningForm
 from penstock.server.reasoning import ReasoningSealer
 from penstock.server.sealing import Seals
 from penstock.server.summary import TO_SUM_UP, CompactionAnswer, asks_for_compaction
+from penstock.server.told import Told
 from penstock.server.turn import SHUTTING_DOWN, Delivery, Plan, Turn, not_stored
 from penstock.spec.request import CreateResponse
 from penstock.store.base import Store
@@ -120,9 +121,9 @@ class Service:
         own = await context.own(request.input)
         is_chained = not previous or context.is_stored(previous)
         whole = [*before, *own]
-        told = context.opened(whole, first=len(before))
-        context.check_calls(told, first=len(told) - len(own))
-        told, losses = context.without_cut_calls(told, first=len(told) - len(own))
+        told = context.opened(before, own, is_text=isinstance(request.input, str))
+        context.check_calls(told)
+        told, losses = context.without_cut_calls(told)
         if self.store is None and request.store:
             losses.append(Loss("store", "this server keeps no responses"))
         if self.store is None or request.store is UNSET or request.store is None:
@@ -131,11 +132,11 @@ class Service:
         if request.extra.get("generate") is False:
             # A warm-up: Codex opens its conversation so, to have the tools and the instructions known.
             answer = None
-        elif asks_for_compaction(told):
-            answer = self._compaction(model, replace(request, input=told[:-1]), owner)
+        elif asks_for_compaction(told.items):
+            answer = self._compaction(model, request, told, owner)
             # The one item stands for all that was said before.
             own, whole, previous = [], [], ""
-        elif not told and not request.instructions:
+        elif not told.items and not request.instructions:
             raise Refused.because(
                 "input: is required, and absent or empty", code="missing_required_parameter", param="input"
             )
@@ -143,12 +144,12 @@ class Service:
             sent = replace(
                 request,
                 model=model.upstream_name,
-                input=told,
+                input=list(told.items),
                 previous_response_id=UNSET,
                 background=UNSET,
                 store=False,
             )
-            answer = answered(model, sent)
+            answer = answered(model, sent, told)
         return Plan(
             request=replace(request, model=name),
             model=name,
@@ -161,6 +162,7 @@ class Service:
             manner=self.manner(client, model),
             sealer=self._sealer(request, owner),
             losses=losses,
+            place=told.place,
         )
 
     def _refuse_unserved(self, request: CreateResponse) -> None:
@@ -171,9 +173,9 @@ class Service:
                 param="background",
             )
 
-    def _compaction(self, model: Model, request: CreateResponse, owner: str) -> Answer:
-        """Return the answer that compacts the conversation of `request`. Raises Refused."""
-        items = request.input if isinstance(request.input, list) else []
+    def _compaction(self, model: Model, request: CreateResponse, told: Told, owner: str) -> Answer:
+        """Return the answer that compacts the conversation, up to the item that asks for it. Raises Refused."""
+        items = told.items[:-1]
         asked = CreateResponse(
             model=model.upstream_name,
             instructions=request.instructions,
@@ -181,7 +183,7 @@ class Service:
             prompt_cache_key=request.prompt_cache_key,
             store=False,
         )
-        summing = answered(model, asked) if model.provider.sums_up else None
+        summing = answered(model, asked, told) if model.provider.sums_up else None
         return CompactionAnswer(items, summing, lambda kept: seal_items(self.seals, owner, kept))
 
     def _sealer(self, request: CreateResponse, owner: str) -> ReasoningSealer | None:
@@ -290,13 +292,17 @@ HURRIED_SECONDS = 1.0
 """How long they have where the operator does not want to wait: both take milliseconds, unless somebody hangs."""
 
 
-def answered(model: Model, sent: CreateResponse) -> Answer:
-    """Return the model's answer to what it is sent, not begun. Raises Refused where it cannot be asked."""
+def answered(model: Model, sent: CreateResponse, told: Told) -> Answer:
+    """Return the model's answer to what it is sent, not begun. Raises Refused where it cannot be asked.
+
+    The input begins with the conversation `told`.
+    """
     try:
         answer = model.provider.answer(sent)
         answer.prepare()
     except UnsupportedParameter as error:
-        raise Refused.because(str(error), code="unsupported_parameter", param=error.param) from None
+        place = told.place(error.param)
+        raise Refused.because(f"{place}: {error.reason}", code="unsupported_parameter", param=place) from None
     return answer
 
 

@@ -67,7 +67,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     `input` are the items that are stored with the response, each with an id, and `previous` the stored response they
     come after: the request's own, unless what it continues from is not stored. `context` is the whole conversation as
     the client knows it. `answer` is the provider's, not begun; None for a response without any output (a warm-up).
-    `manner` is how the client is answered. `losses` are what the server itself does not do of what was asked.
+    `manner` is how the client is answered. `losses` are what the server itself does not do of what was asked. `place`
+    returns the path of something in the provider's input as a path in the client's request.
     """
 
     request: CreateResponse
@@ -80,6 +81,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     manner: Manner
     sealer: ReasoningSealer | None = None
     losses: Sequence[Loss] = ()
+    place: Callable[[str], str] = str
 
 
 class Delivery(ABC):
@@ -234,8 +236,7 @@ class Turn:
         writer = self.writer
         # What of the request is not done is known already, and told from the first event on.
         self._losses.add_all(self.plan.losses)
-        if self.plan.answer is not None:
-            self._losses.add_all(self.plan.answer.losses)
+        self._lose_of(self.plan.answer)
         writer.start()
         limit = asyncio.timeout(self._seconds)
         try:
@@ -249,9 +250,9 @@ class Turn:
                         await self._relay(telling)
                         await telling
         except UnsupportedParameter as error:
-            self._end_as(
-                failure(str(error), code="unsupported_parameter", error_type="invalid_request", param=error.param)
-            )
+            place = self.plan.place(error.param)
+            message = f"{place}: {error.reason}"
+            self._end_as(failure(message, code="unsupported_parameter", error_type="invalid_request", param=place))
         except Exception as error:  # noqa: BLE001 - whatever broke, the client is told the end of its response
             if isinstance(error, TimeoutError) and limit.expired():
                 self._end_as(TOO_LONG)
@@ -294,7 +295,7 @@ class Turn:
                 if self.is_over:
                     break
                 await self._deliver()
-        self._losses.add_all(answer.losses)
+        self._lose_of(answer)
         if self.plan.sealer is not None:
             self._write(self.plan.sealer.end())
         # Of a model that was stopped nothing can be demanded.
@@ -302,6 +303,11 @@ class Turn:
             missing = self._guard.missing()
             if missing is not None:
                 self._end_as(missing)
+
+    def _lose_of(self, answer: Answer | None) -> None:
+        """Tell what the model is not asked, and what of its reply is lost, as far as it is known."""
+        if answer is not None:
+            self._losses.add_all(Loss(self.plan.place(loss.param), loss.reason) for loss in answer.losses)
 
     def _say(self, batch: Sequence[Output]) -> None:
         batch = self._guard.allow(batch)
