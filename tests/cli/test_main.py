@@ -7,9 +7,7 @@ from typing import get_args
 
 import pytest
 
-import penstock.cli.ask_arguments
-import penstock.cli.parser
-from penstock.cli import main
+from penstock.cli import main, names
 from penstock.spec.request import ReasoningEffort
 from penstock.upstream.registry import UPSTREAM_NAMES
 from penstock.wire.dialects import dialect_names
@@ -18,11 +16,10 @@ from tests.cli.streams import INCOMPLETE, sse, written
 
 
 def test_the_names_in_the_help_are_the_names_there_are() -> None:
-    assert dialect_names() == penstock.cli.parser.DIALECTS
-    assert UPSTREAM_NAMES == penstock.cli.parser.UPSTREAMS
-    assert sorted([*UPSTREAM_NAMES, "demo"]) == [*penstock.cli.ask_arguments.APIS]
-    assert dialect_names() == penstock.cli.ask_arguments.ASK_DIALECTS
-    assert get_args(ReasoningEffort) == penstock.cli.ask_arguments.EFFORTS
+    assert dialect_names() == names.DIALECTS
+    assert UPSTREAM_NAMES == names.UPSTREAMS
+    assert sorted([*UPSTREAM_NAMES, "demo"]) == [*names.APIS]
+    assert get_args(ReasoningEffort) == names.EFFORTS
 
 
 def test_version() -> None:

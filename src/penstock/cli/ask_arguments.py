@@ -6,12 +6,10 @@ import argparse
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["APIS", "ASK_COMMAND", "ASK_DIALECTS", "EFFORTS"]
+from penstock.cli.model_arguments import add_model
+from penstock.cli.names import DIALECTS, EFFORTS
 
-# As in the parser, names stand here so that `--help` imports nothing; a test compares.
-APIS: Final = ("anthropic", "chat-completions", "demo", "gemini", "responses")
-ASK_DIALECTS: Final = ("openresponses", "openai", "vtcode")
-EFFORTS: Final = ("none", "low", "medium", "high", "xhigh")
+__all__ = ["ASK_COMMAND"]
 
 _ASK: Final = """\
 Ask a model one question, and show the answer while it comes: reasoning, text
@@ -34,20 +32,10 @@ The exit code is 1 where the answer failed.
 
 def _add_ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", nargs="+", help="the question; - reads it from standard input")
-    model = parser.add_argument_group("the model")
-    model.add_argument("--upstream", metavar="URL", help="address of the provider's API, or its name: openai, ollama")
-    model.add_argument(
-        "--api",
-        choices=APIS,
-        help="what the provider speaks (default: what it is known for, or chat-completions; demo without --upstream)",
-    )
-    model.add_argument("--model", metavar="NAME", help="the model to ask")
-    model.add_argument("--key-env", metavar="NAME", help="environment variable that holds the key for the provider")
-    model.add_argument(
-        "--option",
-        metavar="NAME=VALUE",
-        action="append",
-        help="in what the provider differs from others: sentinel=false if no [DONE] ends its streams (repeatable)",
+    add_model(
+        parser,
+        api="what the provider speaks (default: what it is known for, or chat-completions; demo without --upstream)",
+        model="the model to ask",
     )
     question = parser.add_argument_group("the question")
     question.add_argument("--instructions", metavar="TEXT", help="what the model is told first")
@@ -55,7 +43,7 @@ def _add_ask(parser: argparse.ArgumentParser) -> None:
     answer = parser.add_argument_group("the answer").add_mutually_exclusive_group()
     answer.add_argument("--raw", action="store_true", help="write the events, as server-sent events")
     answer.add_argument("--json", action="store_true", help="write the response at the end, as one JSON document")
-    parser.add_argument("--dialect", choices=ASK_DIALECTS, help="whose readers --raw is for (default: openresponses)")
+    parser.add_argument("--dialect", choices=DIALECTS, help="whose readers --raw is for (default: openresponses)")
 
 
 ASK_COMMAND: Final[tuple[str, str, str, str, Callable[[argparse.ArgumentParser], None]]] = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-__all__ = ["LINT_COMMANDS", "LINT_DIALECTS", "LINT_FORMATS", "REPAIR_DIALECTS", "TRANSPORTS"]
+from penstock.cli.names import DIALECTS
+
+__all__ = ["LINT_COMMANDS", "LINT_DIALECTS", "LINT_FORMATS", "TRANSPORTS"]
 
 # The names stand here, and not only where they are defined, so that `--help` need not import all that; a test compares.
-LINT_DIALECTS: Final = ("openresponses", "openai", "vtcode", "2026-01-15")
-REPAIR_DIALECTS: Final = ("openresponses", "openai", "vtcode")
+LINT_DIALECTS: Final = (*DIALECTS, "2026-01-15")
 LINT_FORMATS: Final = ("text", "json", "github", "sarif")
 TRANSPORTS: Final = ("sse", "websocket", "jsonl")
 
@@ -109,7 +110,7 @@ def _add_repair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", metavar="FILE", help="write what was changed as JSON; - is standard error")
     parser.add_argument(
         "--dialect",
-        choices=REPAIR_DIALECTS,
+        choices=DIALECTS,
         default="openresponses",
         help="whose readers it is for (default: openresponses)",
     )

@@ -9,13 +9,11 @@ from typing import Final, NoReturn
 from penstock.cli.ask_arguments import ASK_COMMAND
 from penstock.cli.errors import USAGE
 from penstock.cli.lint_arguments import LINT_COMMANDS
+from penstock.cli.model_arguments import add_option
+from penstock.cli.names import DIALECTS, UPSTREAMS
 from penstock.cli.serve_arguments import SERVE_COMMAND
 
-__all__ = ["DIALECTS", "UPSTREAMS", "build_parser"]
-
-# The names stand here, and not only where they are defined, so that `--help` need not import all that; a test compares.
-DIALECTS: Final = ("openresponses", "openai", "vtcode")
-UPSTREAMS: Final = ("anthropic", "chat-completions", "gemini", "responses")
+__all__ = ["build_parser"]
 
 _OVERVIEW: Final = """\
 Streams of Open Responses (https://www.openresponses.org): reads anybody's, and
@@ -152,12 +150,7 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     _add_file(parser)
     parser.add_argument("--from", dest="upstream", choices=UPSTREAMS, required=True, help="the API that sent the input")
-    parser.add_argument(
-        "--option",
-        metavar="NAME=VALUE",
-        action="append",
-        help="in what its sender differs from others: sentinel=false if no [DONE] ends its streams (repeatable)",
-    )
+    add_option(parser.add_argument, "its sender")
     parser.add_argument(
         "--request", metavar="FILE", help="the Open Responses create request (JSON) that is answered, to be repeated"
     )

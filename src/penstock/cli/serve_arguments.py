@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["APIS", "SERVE_COMMAND"]
+from penstock.cli.model_arguments import add_model
 
-# As in the parser, names stand here so that `--help` imports nothing; a test compares.
-APIS: Final = ("anthropic", "chat-completions", "demo", "gemini", "responses")
+__all__ = ["SERVE_COMMAND"]
+
+# As in `names`, they stand here so that `--help` imports nothing.
 _DIALECTS: Final = ("auto", "openresponses", "openai")
 _REASONING: Final = ("auto", "raw", "summary", "off")
 
@@ -36,22 +37,10 @@ does not.
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML (default: penstock.toml, where it has any)")
-    model = parser.add_argument_group("the model")
-    model.add_argument("--upstream", metavar="URL", help="address of the provider's API, or its name: openai, ollama")
-    model.add_argument(
-        "--api",
-        choices=APIS,
-        help="what the provider speaks (default: chat-completions with --upstream URL, else demo)",
-    )
-    model.add_argument(
-        "--model", metavar="NAME", help="the model, whatever clients ask for (default: what they ask for)"
-    )
-    model.add_argument("--key-env", metavar="NAME", help="environment variable that holds the key for the provider")
-    model.add_argument(
-        "--option",
-        metavar="NAME=VALUE",
-        action="append",
-        help="in what the provider differs from others: sentinel=false if no [DONE] ends its streams (repeatable)",
+    add_model(
+        parser,
+        api="what the provider speaks (default: chat-completions with --upstream URL, else demo)",
+        model="the model, whatever clients ask for (default: what they ask for)",
     )
     server = parser.add_argument_group("the server")
     server.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
