@@ -454,7 +454,7 @@ def test_a_tool_of_anthropics_that_was_cut_in_two_stays_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "item", [i.ItemReferenceParam(id="msg_1"), own(type="acme:thing"), own(type="web_search_call")]
+    "item", [i.ItemReferenceParam(id="msg_1"), own(type="thing"), own(type="anthropic:"), own(type="shell_call_output")]
 )
 def test_items_that_anthropic_does_not_have(item: i.ItemParam) -> None:
     assert refused(of(item)) == "input[0].type"

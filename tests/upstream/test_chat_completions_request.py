@@ -298,7 +298,7 @@ def test_images_and_files_of_results_follow_as_a_message_of_the_user() -> None:
     [
         i.ItemReferenceParam(id="msg_1"),
         i.CompactionItemParam(encrypted_content="x"),
-        i.ExtensionItem(fields=Extra({"type": "acme:memory", "id": "x"})),
+        i.ExtensionItem(fields=Extra({"type": "memory", "id": "x"})),
     ],
 )
 def test_items_that_are_no_messages(item: i.ItemParam) -> None:

@@ -465,7 +465,6 @@ def test_parts_of_other_kinds_go_back_as_they_came() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        extension("acme:thing", part={"thing": 1}),
         extension("google:executable_code"),
         extension("google:executable_code", part={"text": "a"}),
         extension("google:", part={"": 1}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,45 @@ def test_a_tool_of_somebody_else_is_left_out_and_told(name: str) -> None:
     made = upstream_by_name(name).request(asking(tools=[{"type": "web_search"}, FUNCTION], tool_choice="required"))
     assert [loss.param for loss in made.losses] == ["tools[0]"]
     assert "web_search" not in json.dumps(made.body)
+
+
+USER = {"role": "user", "content": "And tomorrow?"}
+HISTORY: list[dict[str, Any]] = [
+    {"role": "user", "content": "What is the weather in Paris?"},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "weather"}},
+    {"type": "openai:file_search_call", "id": "fs_1", "status": "completed", "queries": ["weather"]},
+    {"type": "custom_tool_call", "call_id": "c1", "name": "patch", "input": "***"},
+    {"type": "custom_tool_call_output", "call_id": "c1", "output": "done"},
+    {"type": "acme:search_result", "id": "x"},
+    {"role": "assistant", "content": "It rains."},
+]
+
+
+@but_responses
+def test_what_tools_of_somebody_else_did_is_left_out_and_told(name: str) -> None:
+    made = upstream_by_name(name).request(asking(input=[*HISTORY, USER]))
+    assert [loss.param for loss in made.losses] == [f"input[{number}]" for number in range(1, 6)]
+    assert made.losses[0].reason.endswith(" has no item 'web_search_call', so the model is not told of it")
+    spoken = [HISTORY[0], HISTORY[-1], USER]
+    assert made.body == upstream_by_name(name).request(asking(input=spoken)).body
+
+
+@but_responses
+@pytest.mark.parametrize(
+    ("items", "number"),
+    [
+        ([*HISTORY[:5]], 4),
+        ([*HISTORY[:5], HISTORY[1]], 4),
+        ([*HISTORY, {"type": "openai:mcp_approval_response", "approve": True}], 7),
+        ([*HISTORY, {"type": "mesage", "role": "user", "content": "Hi"}, USER], 7),
+    ],
+)
+def test_what_the_model_is_to_go_on_from_and_what_nobody_knows_is_refused(
+    name: str, items: list[dict[str, Any]], number: int
+) -> None:
+    with pytest.raises(UnsupportedParameter, match="has no item") as refused:
+        upstream_by_name(name).request(asking(input=items))
+    assert refused.value.param == f"input[{number}].type"
 
 
 @but_responses

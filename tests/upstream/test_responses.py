@@ -22,6 +22,7 @@ from penstock.stream.emitters import ListStreamEmitter
 from penstock.stream.fold import part_text
 from penstock.stream.writer import ResponseWriter
 from penstock.upstream.base import UnsupportedParameter
+from penstock.upstream.hosted import HOSTED_ITEMS
 from penstock.upstream.relay import Relay
 from penstock.upstream.responses import Responses, ResponsesTranslation, names
 from penstock.upstream.responses.shape import Report, put_right
@@ -447,7 +448,7 @@ def test_what_only_our_store_can_resolve_is_refused(request_: CreateResponse, pa
 
 
 def test_all_hosted_items_are_hosted_types() -> None:
-    assert all(names.is_hosted_type(name) for name in names.HOSTED_ITEMS)
+    assert all(names.is_hosted_type(name) for name in HOSTED_ITEMS)
 
 
 json_values = st.recursive(

@@ -20,8 +20,9 @@ from penstock.upstream.anthropic.signed import sealed
 from penstock.upstream.base import Loss, UnsupportedParameter
 from penstock.upstream.chat_completions import ChatCompletions
 from penstock.upstream.gemini.signatures import Signature
+from penstock.upstream.hosted import HOSTED_ITEMS
 from penstock.upstream.responses import Options, Responses
-from penstock.upstream.responses.names import HOSTED_ITEMS, with_slug, without_slug
+from penstock.upstream.responses.names import with_slug, without_slug
 from penstock.wire.requests import parse_create
 from tests.provider.asking import frame
 

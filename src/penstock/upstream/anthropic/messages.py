@@ -28,7 +28,6 @@ from penstock.spec.content import (
 )
 from penstock.spec.items import (
     CompactionItemParam,
-    ExtensionItem,
     FunctionCallItemParam,
     FunctionCallOutputItemParam,
     ItemParam,
@@ -42,6 +41,7 @@ from penstock.upstream.anthropic.names import SLUG, native_fields, native_object
 from penstock.upstream.anthropic.signed import compaction_block, thinking_blocks
 from penstock.upstream.asked import NO_SUCH_PARAMETER, keys_beyond, lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
+from penstock.upstream.hosted import leave_out
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 _NOT_IN_IDS = re.compile("[^a-zA-Z0-9_-]")
@@ -82,8 +82,10 @@ class Messages:
                 self._compaction(item, path)
             elif isinstance(item, ItemReferenceParam):
                 raise UnsupportedParameter(f"{path}.type", "Anthropic remembers no items to refer to")
+            elif (block := native_object(item)) is not None:
+                self._native(block, path)
             else:
-                self._native(item, path)
+                leave_out(items, number, "Anthropic", self._lose)
 
     def _lose_extras(self, value: SpecObject, path: str) -> None:
         lose_extras(value, path, self._lose)
@@ -241,11 +243,8 @@ class Messages:
             raise UnsupportedParameter(f"{path}.encrypted_content", "it did not come from Anthropic")
         self._add("assistant", [block])
 
-    def _native(self, item: ExtensionItem, path: str) -> None:
+    def _native(self, block: JsonObject, path: str) -> None:
         """Send back an item of Anthropic's own: a tool that Anthropic ran, or its result."""
-        block = native_object(item)
-        if block is None:
-            raise UnsupportedParameter(f"{path}.type", f"Anthropic has no item {item.type!r}")
         status = block.pop("status", None)
         if not str(block["type"]).endswith("_use"):
             block.pop("id", None)  # it was made up for the item

@@ -38,6 +38,7 @@ from penstock.spec.items import (
 from penstock.upstream.asked import lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.chat_completions.chunks import CALL_EXTRA
+from penstock.upstream.hosted import leave_out
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 
@@ -83,7 +84,8 @@ class Messages:
             elif isinstance(item, ItemReferenceParam):
                 raise UnsupportedParameter(f"{path}.type", "Chat Completions remembers no items to refer to")
             else:
-                raise UnsupportedParameter(f"{path}.type", f"Chat Completions has no item {type_of(item)!r}")
+                leave_out(items, number, "Chat Completions", self._lose)
+                continue
             self._extras(item, path)
         self._show_returned()
         self._close_turn()

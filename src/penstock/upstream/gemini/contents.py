@@ -39,6 +39,7 @@ from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.gemini.media import data_part, media_type, url_part
 from penstock.upstream.gemini.names import api_name
 from penstock.upstream.gemini.signatures import Signatures, signed_parts
+from penstock.upstream.hosted import leave_out
 from penstock.upstream.values import WRONG_JSON, as_object
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
@@ -85,13 +86,14 @@ class Contents:
                 self._output(item, path)
             elif isinstance(item, ReasoningItemParam):
                 self._reasoning(item, number, signatures)
-            elif isinstance(item, ExtensionItem):
-                self._extension(item, path)
+            elif isinstance(item, ExtensionItem) and (name := api_name(item.type)) is not None:
+                self._extension(item, name, path)
                 continue
             elif isinstance(item, ItemReferenceParam):
                 raise UnsupportedParameter(f"{path}.type", "Gemini remembers no items to refer to")
             else:
-                raise UnsupportedParameter(f"{path}.type", f"Gemini has no item {type_of(item)!r}")
+                leave_out(items, number, "Gemini", self._lose)
+                continue
             self._extras(item, path)
 
     def _extras(self, value: SpecObject, path: str) -> None:
@@ -266,14 +268,13 @@ class Contents:
             self._results = self._add("user", [])
         self._results.append({"functionResponse": result})
 
-    def _extension(self, item: ExtensionItem, path: str) -> None:
-        """Add what a translation made an extension item of."""
-        name = api_name(item.type)
+    def _extension(self, item: ExtensionItem, name: str, path: str) -> None:
+        """Add what a translation made an extension item of; `name` is what the API calls it."""
         if name in _METADATA:
             self._lose(path, "Gemini takes nothing back of what an answer rests on")
             return
         part = as_object(item.fields.get("part"))
-        if name is None or not part or name not in part:
+        if not part or name not in part:
             raise UnsupportedParameter(f"{path}.type", f"Gemini has no item {item.type!r} with such a part")
         self._model().append(part)
 

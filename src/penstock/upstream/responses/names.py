@@ -9,31 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["HOSTED_ITEMS", "KEEPALIVES", "hosted_event", "is_hosted_type", "with_slug", "without_slug"]
+from penstock.upstream.hosted import HOSTED_ITEMS
 
-HOSTED_ITEMS: Final = (
-    "web_search_call",
-    "file_search_call",
-    "code_interpreter_call",
-    "image_generation_call",
-    "computer_call",
-    "computer_call_output",
-    "local_shell_call",
-    "local_shell_call_output",
-    "shell_call",
-    "shell_call_output",
-    "apply_patch_call",
-    "apply_patch_call_output",
-    "mcp_call",
-    "mcp_list_tools",
-    "mcp_approval_request",
-    "mcp_approval_response",
-    "custom_tool_call",
-    "custom_tool_call_output",
-    "tool_search_call",
-    "tool_search_output",
-)
-"""Items of OpenAI's own hosted tools, which it writes without a slug."""
+__all__ = ["KEEPALIVES", "hosted_event", "is_hosted_type", "with_slug", "without_slug"]
+
 _HOSTED_TYPES: Final = frozenset(
     {
         *HOSTED_ITEMS,
