@@ -170,3 +170,14 @@ def test_an_open_item_is_compared_with_its_beginning() -> None:
 def test_a_value_of_the_wrong_type_is_told_with_its_type() -> None:
     events = text(change(ITEM_ADDED, "item.role", 7)).events()
     assert [finding.message for finding in lint(events)] == ["item.role is 7; expected a string"]
+
+
+def test_an_item_whose_first_event_tells_log_probabilities_is_heard_of_like_any_other() -> None:
+    events = Example(base="logprobs").events()
+    at = next(i for i, event in enumerate(events) if event["type"] == TEXT_DONE)
+    assert events[at]["logprobs"]
+    found = lint([*events[:2], events[at], events[-1]])
+    assert [(finding.code, finding.event, finding.related) for finding in found] == [
+        ("OR304", 2, None),
+        ("OR309", 3, 2),
+    ]

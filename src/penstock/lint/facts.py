@@ -270,9 +270,9 @@ class Facts:
                 self._take_item(step, event.output_index, event.item)
             case e.OutputItemDone():
                 self._take_done(step, event)
-            case e.OutputTextDone() if event.logprobs:
-                self.logprobs[event.output_index, event.content_index] = event.logprobs
             case e.ItemEvent():
+                if isinstance(event, e.OutputTextDone) and event.logprobs:
+                    self.logprobs[event.output_index, event.content_index] = event.logprobs
                 if event.output_index not in self.items:
                     self._remember(ItemFacts(None, "", getattr(event, "item_id", ""), step.index), event.output_index)
             case _:
