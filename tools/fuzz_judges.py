@@ -353,6 +353,7 @@ _MOST_HELD = 10_000
 _JUDGES: dict[str, Callable[[], Feed]] = {"lint": _linting, "repair": _repairing, "translate": _translating}
 _LIMITS = (
     "penstock.lint.engine.MAX_FINDINGS",
+    "penstock.lint.judge.MAX_FINDINGS",
     "penstock.lint.repair.MAX_MENDS",
     "penstock.upstream.responses.voice.MAX_MENDS",
     "penstock.upstream.responses.mender.MAX_WAITING",

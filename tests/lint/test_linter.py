@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penstock
-from penstock.lint.engine import MAX_FINDINGS
 from penstock.lint.examples import Events, base_events, written
 from penstock.lint.facts import Facts, Profile
 from penstock.lint.findings import Finding, Level
+from penstock.lint.judge import MAX_FINDINGS
 from penstock.lint.linter import Linter, lint
 from penstock.lint.rule import FrameRule
 from penstock.lint.rules import ALL_RULES
