@@ -375,6 +375,18 @@ def test_a_reply_that_is_too_long_is_a_failure(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(read(b'{"object":\n' + b" " * 20)[-1], o.Failure)
 
 
+def test_a_line_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.upstream.responses.api.MAX_FRAME_BYTES", 10)
+    translation = Responses().stream()
+    assert list(translation.feed(b'{"object')) == []
+    (failure,) = translation.feed(b'":"resp')
+    assert isinstance(failure, o.Failure)
+    assert next((mend.code, mend.message) for mend in translation.mends) == (
+        "OR106",
+        "the reply cannot be read: a line of more than 10 bytes",
+    )
+
+
 def test_damaged_frames_are_left_out() -> None:
     data = Example(base="text").data()
     broken = data.replace(b"\n\n", b"\n\ndata: {\n\n", 1)

@@ -12,7 +12,15 @@ from penstock.spec.events import ResponseEvent
 from penstock.wire.codec import encode_object, to_plain
 from penstock.wire.dialects import vtcode
 from penstock.wire.errors import FramingError, JSONError, ShapeError, WireError
-from penstock.wire.formats import AnyDecoder, DocumentDecoder, Format, aread_events, detect_format, read_events
+from penstock.wire.formats import (
+    AnyDecoder,
+    Beginning,
+    DocumentDecoder,
+    Format,
+    aread_events,
+    detect_format,
+    read_events,
+)
 from penstock.wire.jsonl import JSONLEncoder
 from penstock.wire.sse import SSEEncoder
 from tests.wire.cuts import (
@@ -135,6 +143,29 @@ def test_white_space_is_not_waited_through_for_ever() -> None:
 def test_a_first_line_is_not_waited_for_beyond_the_limit() -> None:
     events, error = drain(AnyDecoder(max_frame=1000), [b'{"type": ' + b" " * 91] * 11)
     assert (events, fault(error)) == ([], (FramingError, "a line of more than 1000 bytes", 0))
+
+
+@pytest.mark.parametrize("data", [SSE, JSONL, ARRAY, INDENTED, b"\n\n" + JSONL, b"{}", b"data", b"", b" "])
+def test_the_beginning_is_held_back_until_it_tells_the_format(data: bytes) -> None:
+    data = data[:1000]
+    for chunks in cuts(data):
+        beginning = Beginning()
+        for number, chunk in enumerate(chunks):
+            found = beginning.take(chunk)
+            if beginning.format is not None:
+                assert found == b"".join(chunks[: number + 1])
+                break
+            assert found == b""
+        else:
+            found = beginning.take(b"", final=True)
+            assert found == (data if beginning.format is not None else b"")
+        assert beginning.format is detect_format(data, final=True)
+
+
+def test_a_line_in_one_piece_is_held_to_the_limit_too() -> None:
+    with pytest.raises(FramingError, match="a line of more than 10 bytes") as caught:
+        Beginning(max_line=10).take(b"\n\n" + b'{"type": "x')
+    assert caught.value.offset == 2
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])

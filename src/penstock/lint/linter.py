@@ -17,13 +17,12 @@ from penstock.spec.events import ResponseStreamEvent
 from penstock.spec.request import CreateResponse
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.errors import SHOWN_FRAME_BYTES, FramingError
-from penstock.wire.formats import Format, detect_format
+from penstock.wire.formats import Beginning, Format
 from penstock.wire.sse import SSEDecoder
 
 __all__ = ["Linter", "lint"]
 
 _BOM = b"\xef\xbb\xbf"
-_FIRST_BYTES = 64
 _SLICE_BYTES = 64 * 1024
 
 
@@ -62,6 +61,7 @@ class Linter:
         self._rules = selected_rules(ALL_RULES, select, ignore)
         self._max_frame = max_frame
         self._engine: EventLinter | None = None
+        self._beginning = Beginning(max_line=max_frame)
         self._format: Format | None = None
         self._sse = SSEDecoder(max_line=max_frame, max_frame=max_frame, all_blocks=True)
         self._pending = bytearray()
@@ -153,15 +153,10 @@ class Linter:
 
     def _feed(self, data: bytes, *, final: bool = False) -> None:
         if self._format is None:
-            self._pending += data
-            # What is waited for is never more than the first line, so after the first bytes only its end is news.
-            if final or len(self._pending) <= _FIRST_BYTES or b"\n" in data or b"\r" in data:
-                self._format = detect_format(bytes(self._pending), final=final)
+            data = self._beginning.take(data, final=final)
+            self._format = self._beginning.format
             if self._format is None:
-                self._check_size()
                 return
-            data = bytes(self._pending)
-            self._pending.clear()
         if self._format is Format.SSE:
             engine = self._judge("sse")
             # In slices, so that the frames of one are judged while they are warm.
@@ -200,7 +195,7 @@ class Linter:
             raise FramingError(f"a line of more than {self._max_frame} bytes", offset=self._offset, frame=shown)
 
     def _flush(self) -> None:
-        if self._format is None and self._pending:
+        if self._format is None:
             self._feed(b"", final=True)
         if self._format is Format.SSE:
             self._judge().feed_frames(self._sse.flush())

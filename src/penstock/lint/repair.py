@@ -34,7 +34,7 @@ from penstock.wire.codec import EventCodec, decode_json_object, encode_object, e
 from penstock.wire.decoder import DONE, MAX_FRAME_BYTES
 from penstock.wire.dialects import Dialect, dialect_by_name
 from penstock.wire.errors import FramingError, JSONError
-from penstock.wire.formats import Format, detect_format
+from penstock.wire.formats import Beginning, Format
 from penstock.wire.jsonl import JSONLEncoder
 from penstock.wire.sse import Frame, Run, SSEDecoder, SSEEncoder
 
@@ -119,6 +119,7 @@ class Repairer:
         self._text = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._is_split = False
         self._is_damaged = False
+        self._beginning = Beginning(max_line=max_frame)
         self._format: Format | None = None
         self._pending = bytearray()
         self._is_dead = False
@@ -265,15 +266,10 @@ class Repairer:
 
     def _take_bytes(self, out: list[bytes], data: bytes, *, final: bool) -> None:
         if self._format is None:
-            self._pending += data
-            if not final and len(self._pending) > 64 and b"\n" not in data and len(self._pending) <= self._max_frame:
-                return
-            self._format = detect_format(bytes(self._pending), final=final)
+            data = self._beginning.take(data, final=final)
+            self._format = self._beginning.format
             if self._format is None:
-                self._check_size()
                 return
-            data = bytes(self._pending)
-            self._pending.clear()
             if self._format is not Format.SSE:
                 self._encode = JSONLEncoder(self._dialect).encode
         if self._format is Format.SSE:

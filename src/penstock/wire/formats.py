@@ -31,6 +31,7 @@ from penstock.wire.sse import SSEEventDecoder
 __all__ = [
     "MAX_DOCUMENT_BYTES",
     "AnyDecoder",
+    "Beginning",
     "DocumentDecoder",
     "Format",
     "aread_events",
@@ -112,6 +113,44 @@ def _lines_or_document(line: bytes, *, ended: bool) -> Format:
     return Format.JSONL if "type" in fields else Format.DOCUMENT
 
 
+class Beginning:
+    """The beginning of a stream, held back until it tells the format.
+
+    It is looked at again only where what came may bring news, so that many small pieces cost no more than a large one.
+    """
+
+    def __init__(self, *, max_line: int = MAX_FRAME_BYTES) -> None:
+        """Begin with nothing; `max_line` is the limit of the first line, in bytes."""
+        self.format: Format | None = None
+        """The format; None until it can be told."""
+        self._max_line = max_line
+        self._held = bytearray()
+        self._line_at: int | None = None
+
+    def take(self, data: bytes, *, final: bool = False) -> bytes:
+        """Take the next bytes; once the format is known, return all that were held, and know nothing of those to come.
+
+        `final` says that none follow. Raises FramingError as `detect_format` does, and for too long a line.
+        """
+        # A brace leaves only one question open, and the LF that ends the first line is what answers it.
+        in_json = self._line_at is not None
+        self._held += data
+        if final or not in_json or b"\n" in data:
+            self.format = _detect(bytes(self._held), final=final, most=min(_LOOK_AHEAD_BYTES, self._max_line))
+        if self.format is not None:
+            held = bytes(self._held)
+            self._held.clear()
+            return held
+        if self._line_at is None and b"{" in data:
+            self._line_at = self._held.rfind(b"\n") + 1
+        # Before the brace nothing piles up: of white space, too, no more than the limit is allowed.
+        at = self._line_at
+        if at is not None and len(self._held) - at > self._max_line:
+            start = bytes(self._held[at : at + SHOWN_FRAME_BYTES])
+            raise FramingError(f"a line of more than {self._max_line} bytes", offset=at, frame=start)
+        return b""
+
+
 class DocumentDecoder(EventDecoder):
     """Turns one JSON document into events, when the document has ended: an array of events, one event, or a response.
 
@@ -188,44 +227,36 @@ class AnyDecoder(EventDecoder):
     ) -> None:
         """Begin a stream in `dialect`; `max_frame` is the limit of a frame, a line or a document, in bytes."""
         super().__init__(dialect, on_error=on_error)
-        self.format: Format | None = None
-        """The format; None until it can be told."""
         self._max_frame = max_frame
-        self._head = bytearray()
+        self._beginning = Beginning(max_line=max_frame)
         self._inner: EventDecoder | None = None
+
+    @property
+    def format(self) -> Format | None:
+        """The format; None until it can be told."""
+        return self._beginning.format
 
     def _feed(self, events: list[ResponseStreamEvent], data: bytes) -> None:
         inner = self._inner
         if inner is None:
-            # A brace leaves only one question open, and the LF that ends the first line is what answers it.
-            in_json = b"{" in self._head
-            self._head += data
-            if not in_json or b"\n" in data:
-                inner = self._choose(final=False)
+            data = self._beginning.take(data)
+            inner = self._choose()
             if inner is None:
-                # Before the brace nothing piles up: of white space, too, no more than the limit is allowed.
-                begin = self._head.rfind(b"\n") + 1
-                if in_json and len(self._head) - begin > self._max_frame:
-                    start = bytes(self._head[begin : begin + SHOWN_FRAME_BYTES])
-                    raise FramingError(f"a line of more than {self._max_frame} bytes", offset=begin, frame=start)
                 return
-            data = bytes(self._head)
-            self._head.clear()
         self._pass_on(events, inner, inner.feed(data))
 
     def _flush(self, events: list[ResponseStreamEvent]) -> None:
         inner = self._inner
         if inner is None:
-            inner = self._choose(final=True)
+            data = self._beginning.take(b"", final=True)
+            inner = self._choose()
             if inner is None:
                 return
-            self._pass_on(events, inner, inner.feed(bytes(self._head)))
-            self._head.clear()
+            self._pass_on(events, inner, inner.feed(data))
         self._pass_on(events, inner, inner.flush())
 
-    def _choose(self, *, final: bool) -> EventDecoder | None:
+    def _choose(self) -> EventDecoder | None:
         """Return the decoder for what has come so far, if that can be told yet."""
-        self.format = _detect(bytes(self._head), final=final, most=min(_LOOK_AHEAD_BYTES, self._max_frame))
         dialect, limit, on_error = self.codec.dialect, self._max_frame, self._on_error
         if self.format is Format.SSE:
             self._inner = SSEEventDecoder(dialect, max_line=limit, max_frame=limit, on_error=on_error)

@@ -25,7 +25,7 @@ from penstock.upstream.responses.said import Said
 from penstock.wire.codec import EventCodec, decode_json_object
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.errors import FramingError, JSONError
-from penstock.wire.formats import Format, detect_format
+from penstock.wire.formats import Beginning, Format
 from penstock.wire.sse import Frame, Run, SSEDecoder
 
 __all__ = ["Responses", "ResponsesTranslation"]
@@ -77,8 +77,9 @@ class ResponsesTranslation(Translation):
         self._alike: Alike | None = None
         self._again: Callable[[str], Output] = Text
         self._decoder = SSEDecoder()
+        self._beginning = Beginning(max_line=MAX_FRAME_BYTES)
         self._format: Format | None = None
-        self._head = bytearray()
+        self._held = bytearray()
         self._is_over = False
 
     @property
@@ -127,17 +128,15 @@ class ResponsesTranslation(Translation):
 
     def _feed(self, data: bytes, *, final: bool) -> list[Output]:
         if self._format is None:
-            self._head += data
-            self._format = detect_format(bytes(self._head), final=final)
+            data = self._beginning.take(data, final=final)
+            self._format = self._beginning.format
             if self._format is None:
                 return []
-            data = bytes(self._head)
-            self._head.clear()
         if self._format is not Format.SSE:
-            self._head += data
-            if len(self._head) > MAX_FRAME_BYTES:
+            self._held += data
+            if len(self._held) > MAX_FRAME_BYTES:
                 raise FramingError(f"a document of more than {MAX_FRAME_BYTES} bytes")
-            return self._document(bytes(self._head)) if final else []
+            return self._document(bytes(self._held)) if final else []
         out: list[Output] = []
         for found in self._decoder.feed_runs(data):
             self._frame(found, out) if isinstance(found, Frame) else self._run(found, out)
