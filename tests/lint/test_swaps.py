@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -10,6 +11,7 @@ from penstock.lint.examples import Events, base_events
 from penstock.lint.findings import Finding
 from penstock.lint.linter import Linter, lint
 from penstock.lint.record import Recorder
+from penstock.lint.streamed import MAX_SWAPS
 from tests.lint.mutations import exchange, streams
 from tests.lint.repairing import sse
 
@@ -24,6 +26,10 @@ def swapped(at: int, name: str = "text") -> Events:
 
 def places(findings: Sequence[Finding]) -> list[tuple[str, int | None, int | None]]:
     return [(finding.code, finding.event, finding.related) for finding in findings]
+
+
+def codes(findings: Sequence[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
 
 
 @pytest.mark.parametrize("name", list(streams()))
@@ -63,16 +69,94 @@ def test_two_swaps_are_two_findings() -> None:
     assert [place[:2] for place in places(lint(events))] == [("OR401", 4), ("OR308", 8)]
 
 
-def test_the_text_of_swapped_deltas_is_no_measure_of_what_is_said_of_it_and_that_of_others_is() -> None:
+def telling(events: Events, text: str) -> Events:
+    """Let everything that tells the text of the base stream tell this one."""
+    told: Events = json.loads(json.dumps(events).replace('"Hello world."', json.dumps(text)))
+    assert told != events
+    return told
+
+
+def test_the_text_of_swapped_deltas_may_be_told_as_it_came_or_as_its_numbers_say() -> None:
     events = swapped(DELTA)
-    for event in events[TEXT_DONE:]:
-        if "text" in event:
-            event["text"] = " worldHello."
-    assert ("OR501", TEXT_DONE, None) not in places(lint(events))
+    came = "".join(event["delta"] for event in events if "delta" in event)
+    assert came != "Hello world."
+    swap = ("OR401", DELTA, DELTA + 1)
+    assert places(lint(events)) == places(lint(telling(events, came))) == [swap]
+    other, *more = lint(telling(events, "Hello world!"))[1:]
+    assert (other.code, other.event, more) == ("OR501", TEXT_DONE, [])
+
+
+def test_what_only_a_done_event_told_is_not_said_to_have_been_streamed() -> None:
+    events = telling(base_events("text"), "Hello worlds")
+    events[TEXT_DONE + 1]["part"]["text"] = "Hello world"
+    data = sse(events).replace(b'"delta":" world"', b'"delta":" wor')
+    found = [finding for finding in lint(data) if finding.code == "OR502"]
+    assert [finding.message for finding in found] == [
+        "the part's text lacks 1 character at its end: 's' was in its done event"
+    ]
+
+
+def many(deltas: int) -> Events:
+    """Return a stream whose text is so many letters, each a delta, and each two of them in the wrong order."""
+    begun, end = base_events("text")[:DELTA], base_events("text")[TEXT_DONE:]
+    letters = [chr(ord("a") + at % 26) for at in range(deltas)]
+    pieces: Events = [{**base_events("text")[DELTA], "delta": letter} for letter in letters]
+    events = [*begun, *pieces, *telling(end, "".join(letters))]
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    for at in range(DELTA, DELTA + deltas - 1, 2):
+        events[at], events[at + 1] = events[at + 1], events[at]
+    return events
+
+
+@pytest.mark.parametrize("swaps", [2, MAX_SWAPS])
+def test_as_many_swaps_as_are_looked_at_leave_a_text_known(swaps: int) -> None:
+    events = many(2 * swaps)
+    assert codes(lint(events)) == ["OR401"] * swaps
+    events[-4]["text"] += "!"
+    assert "OR501" in codes(lint(events))
+    linter = Linter()
+    linter.feed(sse(events))
+    assert linter.unchecked == []
+
+
+def test_after_more_swaps_a_text_is_not_known_and_that_is_told() -> None:
+    events = many(2 * (MAX_SWAPS + 1))
+    events[-4]["text"] += "!"
+    linter = Linter()
+    linter.feed(sse(events))
+    assert "OR501" not in codes(linter.findings)
+    assert list(linter.unchecked) == ["the deltas of output[0]"]
+
+
+def test_log_probabilities_of_swapped_deltas_are_no_measure() -> None:
+    events = swapped(DELTA)
+    entries = []
+    for event in events[DELTA : DELTA + 3]:
+        event["logprobs"] = [{"token": event["delta"], "logprob": -0.5, "bytes": [], "top_logprobs": []}]
+        entries += event["logprobs"]
+    events[TEXT_DONE]["logprobs"] = sorted(entries, key=lambda entry: entry["token"])
+    assert places(lint(events)) == [("OR401", DELTA, DELTA + 1)]
+
+
+def test_the_arguments_of_other_calls_are_known_when_deltas_changed_places() -> None:
     events = swapped(5, "two_calls")
     assert {events[5]["output_index"], events[6]["output_index"]} == {0, 1}
     events[8]["arguments"] = "{}"
     assert ("OR501", 8, None) in places(lint(events))
+
+
+def test_a_second_gap_as_wide_as_the_first_is_told_and_numbers_that_rise_by_tens_are_told_once() -> None:
+    events = many(20)
+    events = sorted(events, key=lambda event: event["sequence_number"])
+    del events[DELTA + 2], events[DELTA + 8]
+    assert places(lint(events, select=["OR402"])) == [("OR402", DELTA + 2, None), ("OR402", DELTA + 8, None)]
+    events = base_events("text")
+    events.insert(DELTA, {"type": "acme:trace_event", "note": ""})
+    for event in events:
+        if "sequence_number" in event:
+            event["sequence_number"] *= 10
+    assert places(lint(events, select=["OR402"])) == [("OR402", 1, None)]
 
 
 def test_a_gap_is_told_before_what_the_next_event_is_blamed_for() -> None:

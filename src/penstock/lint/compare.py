@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, get_args
 
 from msgspec import UNSET
 
-from penstock.lint.difference import DONE_EVENT, STREAM, counted, where_they_differ
+from penstock.lint.difference import DONE_EVENT, counted, where_they_differ
+from penstock.lint.streamed import Streamed
 from penstock.spec.base import UnknownObject, is_extension_name
 from penstock.spec.content import Content, LogProb, OutputTextContent
 from penstock.spec.items import FunctionCallItem, Item, MessageItem, ReasoningItem
-from penstock.stream.fold import ItemDraft, PartDraft, TextBuffer, part_text
+from penstock.stream.fold import ItemDraft, PartDraft, part_text
 from penstock.stream.machine import part_kind
 from penstock.wire.codec import encode_plain, to_plain
 
@@ -42,60 +43,58 @@ _KINDS: Final = frozenset(
 )
 
 
-def part_texts(part: PartDraft, gaps: Container[TextBuffer]) -> list[str]:
+def part_texts(part: PartDraft, streamed: Streamed) -> list[str]:
     """Return the texts of a part as its events told it, the one that counts first; none where none is known.
 
-    Where they differ from one another that was told already, and what comes later may agree with any of them. What was
-    streamed with `gaps` in it is no measure of anything.
+    Where they differ from one another that was told already, and what comes later may agree with any of them.
     """
     texts = [] if part.said is None else [part.said]
-    if part.streamed in gaps:
-        return texts
+    told = streamed.texts(part.streamed)
     if part.streamed or not texts:
-        texts.append(str(part.streamed))
+        texts += told
     begun = part_text(part.added)
     if begun:
         # Some producers stream once more what they began with.
-        texts.append(begun + str(part.streamed))
+        texts += [begun + text for text in told]
     return texts
 
 
-def done_texts(part: PartDraft, gaps: Container[TextBuffer]) -> list[str]:
+def done_texts(part: PartDraft, streamed: Streamed) -> list[str]:
     """Return the texts of a part as its events told it, its done event first."""
-    return [*([] if part.done is None else [part_text(part.done)]), *part_texts(part, gaps)]
+    return [*([] if part.done is None else [part_text(part.done)]), *part_texts(part, streamed)]
 
 
-def call_arguments(draft: ItemDraft, gaps: Container[TextBuffer]) -> list[str]:
+def call_arguments(draft: ItemDraft, streamed: Streamed) -> list[str]:
     """Return the arguments of a call as its events told them, the one that counts first; empty where none did."""
     texts = [] if draft.arguments_said is None else [draft.arguments_said]
-    if draft.arguments in gaps:
-        return texts
+    told = streamed.texts(draft.arguments)
     if draft.arguments:
-        texts.append(str(draft.arguments))
+        texts += told
     if isinstance(draft.added, FunctionCallItem) and draft.added.arguments:
-        texts.append(draft.added.arguments + str(draft.arguments))
+        texts += [draft.added.arguments + text for text in told]
     return texts
 
 
-def differences_from_draft(item: Item, draft: ItemDraft, gaps: Container[TextBuffer]) -> Iterator[tuple[str, str]]:
+def differences_from_draft(item: Item, draft: ItemDraft, streamed: Streamed) -> Iterator[tuple[str, str]]:
     """Yield, as path and words, where a finished item is not what was streamed into it, as far as that is known."""
     match item:
         case FunctionCallItem():
-            told = call_arguments(draft, gaps)
+            told = call_arguments(draft, streamed)
             if told and item.arguments not in told:
-                yield ".arguments", f"the call's arguments text {where_they_differ(told[0], item.arguments, STREAM)}"
+                telling = streamed.telling(draft.arguments)
+                yield ".arguments", f"the call's arguments text {where_they_differ(told[0], item.arguments, telling)}"
         case MessageItem():
-            yield from _differing_parts(".content", item.content, draft.content, gaps)
+            yield from _differing_parts(".content", item.content, draft.content, streamed)
         case ReasoningItem():
-            yield from _differing_parts(".summary", item.summary, draft.summary, gaps)
+            yield from _differing_parts(".summary", item.summary, draft.summary, streamed)
             content = item.content if isinstance(item.content, list) else []
-            yield from _differing_parts(".content", content, draft.content, gaps)
+            yield from _differing_parts(".content", content, draft.content, streamed)
         case _:
             pass
 
 
 def _differing_parts(
-    path: str, parts: Sequence[Content], drafts: dict[int, PartDraft], gaps: Container[TextBuffer]
+    path: str, parts: Sequence[Content], drafts: dict[int, PartDraft], streamed: Streamed
 ) -> Iterator[tuple[str, str]]:
     for index in sorted(drafts):
         draft = drafts[index]
@@ -103,7 +102,7 @@ def _differing_parts(
         if not 0 <= index < len(parts):
             yield path, f"the item has {counted(len(parts), 'part')}, {max(drafts) + 1} were streamed"
             return
-        part, texts, kinds = parts[index], done_texts(draft, gaps), {part_kind(told), part_kind(draft.added)}
+        part, texts, kinds = parts[index], done_texts(draft, streamed), {part_kind(told), part_kind(draft.added)}
         at = f"{path}[{index}]"
         if not is_known_kind(part_kind(part)):
             continue
@@ -111,8 +110,9 @@ def _differing_parts(
             yield f"{at}.type", f"the part is {part_kind(part)}, streamed was {part_kind(told)}"
         elif texts and part_text(part) not in texts:
             key = "refusal" if part_kind(part) == "refusal" else "text"
-            yield f"{at}.{key}", f"the part's text {where_they_differ(texts[0], part_text(part), STREAM)}"
-        elif draft.done is None and draft.streamed in gaps:
+            words = where_they_differ(texts[0], part_text(part), streamed.telling(draft.streamed))
+            yield f"{at}.{key}", f"the part's text {words}"
+        elif draft.done is None and not streamed.is_in_order(draft.streamed):
             continue  # nor is it known what else was streamed
         elif isinstance(part, OutputTextContent) and isinstance(told, OutputTextContent):
             if all(part.annotations != before for before in (told.annotations, draft.annotations)):
@@ -149,10 +149,10 @@ def adds_parts(item: Item, draft: ItemDraft) -> bool:
     )
 
 
-def is_streamed(draft: ItemDraft, gaps: Container[TextBuffer]) -> bool:
+def is_streamed(draft: ItemDraft, streamed: Streamed) -> bool:
     """Whether anything of an item that is known was told between its first event and its last."""
     parts = (*draft.content.values(), *draft.summary.values())
-    return any(done_texts(part, gaps) for part in parts) or bool(call_arguments(draft, gaps))
+    return any(done_texts(part, streamed) for part in parts) or bool(call_arguments(draft, streamed))
 
 
 def differences_from_done(item: Item, done: Item) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, Struct, UnsetType
 
+from penstock.lint.streamed import Streamed
 from penstock.spec import events as e
 from penstock.spec.base import NOTHING
 from penstock.spec.content import LogProb
@@ -123,8 +124,8 @@ class Facts:
         self.skipped: int | None = None
         """The number that was due, where a higher one came."""
         self._torn: set[int] = set()
-        self.gaps: set[TextBuffer] = set()
-        """What was streamed and is not known in full, since a delta of it could not be read."""
+        self.streamed = Streamed()
+        """What is known of the texts that were streamed."""
         self.items: dict[int, ItemFacts] = {}
         """The items by `output_index`."""
         self.next_index = 0
@@ -170,6 +171,14 @@ class Facts:
             return draft.summary.get(event.summary_index)
         return draft.content.get(event.content_index)
 
+    def buffer(self, event: e.DeltaEvent) -> TextBuffer | None:
+        """Return the text that a delta is a piece of, None where its place was never heard of."""
+        if isinstance(event, e.FunctionCallArgumentsDelta):
+            draft = self.draft(event.output_index)
+            return None if draft is None else draft.arguments
+        part = self.part(event)
+        return None if part is None else part.streamed
+
     def is_torn(self, output_index: int) -> bool:
         """Whether nothing can be said of the content of an item, since what a done event told of it is damaged."""
         return output_index in self._torn
@@ -195,16 +204,16 @@ class Facts:
             if part is None and type(content_index) is int:
                 part = draft.content.get(content_index)
             if part is not None:
-                self.gaps.add(part.streamed)
+                self.streamed.lose((part.streamed,))
             else:
                 self._miss_anywhere(draft)
 
     def _miss_anywhere(self, draft: ItemDraft) -> None:
         """Let it be known that something is missing of an item: of whatever deltas still fill in it."""
         parts = (*draft.content.values(), *draft.summary.values())
-        self.gaps.update(part.streamed for part in parts if part.said is None and part.done is None)
+        self.streamed.lose(part.streamed for part in parts if part.said is None and part.done is None)
         if draft.arguments_said is None:
-            self.gaps.add(draft.arguments)
+            self.streamed.lose((draft.arguments,))
 
     def is_whole(self, event: e.ContentEvent | e.SummaryEvent) -> bool:
         """Whether the part an event added is of a kind that no deltas fill."""

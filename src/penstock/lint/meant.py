@@ -60,10 +60,13 @@ class Meant:
         """Whether it was told that events follow the terminal one."""
 
     def swapped(self, event: e.ResponseStreamEvent) -> None:
-        """Take note that an event changed places with the one before it: of two deltas the text is known no more."""
-        before = self._facts.last_event
-        if isinstance(event, e.DeltaEvent) and before is not None and _key(event) == _key(before):
-            self._facts.miss(cast("dict[str, object]", to_plain(event)))
+        """Take note that an event changed places with the one before it: of two deltas, how the text was meant."""
+        facts, before = self._facts, self._facts.last_event
+        if not (isinstance(event, e.DeltaEvent) and isinstance(before, e.DeltaEvent) and _key(event) == _key(before)):
+            return
+        buffer = facts.buffer(event)
+        if buffer is None or not facts.streamed.swap(buffer, before.delta, event.delta):
+            facts.miss(cast("dict[str, object]", to_plain(event)))
 
     # Where an event belongs.
 

@@ -165,7 +165,7 @@ def _item_differences(
     """Hold an item of the terminal response against its done event; what its other events said may stand, too."""
     known = facts.items[place]
     done, draft = known.done, facts.draft(place)
-    from_draft = list(differences_from_draft(item, draft, facts.gaps)) if draft is not None else []
+    from_draft = list(differences_from_draft(item, draft, facts.streamed)) if draft is not None else []
     if done is None:
         if isinstance(item, MessageItem) and isinstance(known.added, MessageItem) and item.role != known.added.role:
             yield (
@@ -178,7 +178,7 @@ def _item_differences(
         return
     for path, message in differences_from_done(item, done):
         is_content = path.startswith((".content", ".summary", ".arguments"))
-        is_told = draft is not None and is_streamed(draft, facts.gaps) and not adds_parts(item, draft)
+        is_told = draft is not None and is_streamed(draft, facts.streamed) and not adds_parts(item, draft)
         if is_content and is_told and not from_draft:
             continue
         if path == ".status" and done.status == "incomplete" and status == "completed":

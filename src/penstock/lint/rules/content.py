@@ -79,23 +79,23 @@ class DoneDiffersFromDeltas(EventRule):
         match event:
             case e.FunctionCallArgumentsDone():
                 draft = facts.draft(event.output_index)
-                told = call_arguments(draft, facts.gaps) if draft is not None else []
+                told = call_arguments(draft, facts.streamed) if draft is not None else []
                 said, path = event.arguments, "arguments"
             case e.OutputTextDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
                 part = facts.part(event)
-                told = part_texts(part, facts.gaps) if part is not None else []
+                told = part_texts(part, facts.streamed) if part is not None else []
                 said, path = event.text, "text"
             case _:
                 assert isinstance(event, e.RefusalDone)
                 part = facts.part(event)
-                told = part_texts(part, facts.gaps) if part is not None else []
+                told = part_texts(part, facts.streamed) if part is not None else []
                 said, path = event.refusal, "refusal"
         if any(told) and said not in told:
             what = "arguments text" if path == "arguments" else path
             yield self.found(f"the {what} {where_they_differ(told[0], said, STREAM)}", step, path=path)
         elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
             part = facts.part(event)
-            if part is None or part.streamed in facts.gaps:
+            if part is None or not facts.streamed.is_in_order(part.streamed):
                 return
             if part.logprobs and event.logprobs and event.logprobs != part.logprobs:
                 words = different_lists("log probability", event.logprobs, part.logprobs)
@@ -142,15 +142,12 @@ class PartDiffersFromContent(EventRule):
                 path="part.type",
             )
             return
-        texts = part_texts(draft, facts.gaps)
+        texts = part_texts(draft, facts.streamed)
         if texts and part_text(event.part) not in texts:
             key = "refusal" if part_kind(event.part) == "refusal" else "text"
-            yield self.found(
-                f"the part's text {where_they_differ(texts[0], part_text(event.part), STREAM)}",
-                step,
-                path=f"part.{key}",
-            )
-        elif isinstance(event.part, OutputTextContent) and draft.streamed not in facts.gaps:
+            words = where_they_differ(texts[0], part_text(event.part), facts.streamed.telling(draft.streamed))
+            yield self.found(f"the part's text {words}", step, path=f"part.{key}")
+        elif isinstance(event.part, OutputTextContent) and facts.streamed.is_in_order(draft.streamed):
             said = (
                 facts.logprobs.get((event.output_index, event.content_index))
                 if isinstance(event, e.ContentPartDone)
@@ -205,7 +202,7 @@ class ItemDiffersFromParts(EventRule):
         if changed is not None:
             yield self.found(changed[1], step, path=f"item.{changed[0]}", related=known.added_at if known else None)
             return
-        for path, message in differences_from_draft(event.item, draft, facts.gaps):
+        for path, message in differences_from_draft(event.item, draft, facts.streamed):
             yield self.found(message, step, path=f"item{path}")
             return
 

@@ -102,6 +102,7 @@ class SequenceGap(NumberRule):
     def __init__(self) -> None:
         """Begin a stream."""
         self._rise = 1
+        self._told_at = -2
 
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
         """Compare the number with the next that is due; of numbers that rise by tens, tell the first."""
@@ -114,11 +115,11 @@ class SequenceGap(NumberRule):
             if is_first and not 0 <= number <= facts.unnumbered:
                 yield self.found(f"the first sequence_number is {number}, not 0", step, path="sequence_number")
         elif number > last + 1 + facts.unnumbered:
-            if number - last != self._rise:
+            if number - last != self._rise or step.index - facts.unnumbered != self._told_at + 1:
                 # What is not there yet may still come: whether it was left out is not known here.
                 due = last + 1 + facts.unnumbered
                 yield self.found(f"sequence_number {number} where {due} is due", step, path="sequence_number")
-            self._rise = number - last
+            self._rise, self._told_at = number - last, step.index
 
 
 class ResponseIdChanges(EventRule):

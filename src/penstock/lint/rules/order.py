@@ -438,7 +438,7 @@ class ContentWithoutDelta(EventRule):
             case e.OutputTextDone() | e.RefusalDone() | e.ReasoningDone() | e.ReasoningSummaryTextDone():
                 part = facts.part(event)
                 text = event.refusal if isinstance(event, e.RefusalDone) else event.text
-                if part is None or part.streamed in facts.gaps:
+                if part is None or not facts.streamed.is_known(part.streamed):
                     return
                 if text and not part.streamed and not part_text(part.added):
                     path = "refusal" if isinstance(event, e.RefusalDone) else "text"
@@ -473,7 +473,9 @@ class ContentWithoutDelta(EventRule):
 
 def _has_arguments(draft: ItemDraft | None, facts: Facts) -> bool:
     """Whether arguments of a call were streamed, or may have been."""
-    return draft is not None and (draft.arguments in facts.gaps or bool(call_arguments(draft, facts.gaps)))
+    return draft is not None and (
+        not facts.streamed.is_known(draft.arguments) or bool(call_arguments(draft, facts.streamed))
+    )
 
 
 RULES = (
