@@ -84,6 +84,7 @@ def test_the_text_of_swapped_deltas_may_be_told_as_it_came_or_as_its_numbers_say
     assert places(lint(events)) == places(lint(telling(events, came))) == [swap]
     other, *more = lint(telling(events, "Hello world!"))[1:]
     assert (other.code, other.event, more) == ("OR501", TEXT_DONE, [])
+    assert other.message == "the text differs after its first 11 characters: '!' here, '.' in what was streamed"
 
 
 def test_what_only_a_done_event_told_is_not_said_to_have_been_streamed() -> None:

@@ -82,7 +82,7 @@ def differences_from_draft(item: Item, draft: ItemDraft, streamed: Streamed) -> 
             told = call_arguments(draft, streamed)
             if told and item.arguments not in told:
                 telling = streamed.telling(draft.arguments)
-                yield ".arguments", f"the call's arguments text {where_they_differ(told[0], item.arguments, telling)}"
+                yield ".arguments", f"the call's arguments text {where_they_differ(told, item.arguments, telling)}"
         case MessageItem():
             yield from _differing_parts(".content", item.content, draft.content, streamed)
         case ReasoningItem():
@@ -110,7 +110,7 @@ def _differing_parts(
             yield f"{at}.type", f"the part is {part_kind(part)}, streamed was {part_kind(told)}"
         elif texts and part_text(part) not in texts:
             key = "refusal" if part_kind(part) == "refusal" else "text"
-            words = where_they_differ(texts[0], part_text(part), streamed.telling(draft.streamed))
+            words = where_they_differ(texts, part_text(part), streamed.telling(draft.streamed))
             yield f"{at}.{key}", f"the part's text {words}"
         elif draft.done is None and not streamed.is_in_order(draft.streamed):
             continue  # nor is it known what else was streamed

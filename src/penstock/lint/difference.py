@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -38,8 +39,9 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what if number == 1 else plural}"
 
 
-def where_they_differ(before: str, now: str, telling: Telling) -> str:
-    """Return, in words, where the text `now` is not the one that was told `before`."""
+def where_they_differ(told: str | Sequence[str], now: str, telling: Telling) -> str:
+    """Return, in words, where the text `now` is not the one that was `told` before; of several, the likest."""
+    before = told if isinstance(told, str) else min(told, key=lambda text: _unlike(text, now))
     if not now:
         return f"is empty: {quoted(before)} {telling.had}"
     if now == before * 2:
@@ -59,6 +61,12 @@ def where_they_differ(before: str, now: str, telling: Telling) -> str:
             return f"has a piece once, {_place(at)}, which {telling.had} twice: {quoted(less)}"
         return f"lacks {counted(len(less), 'character')} {_place(at, len(now))}: {quoted(less)} {telling.had}"
     return f"differs {_place(at)}: {quoted(now[at:])} here, {quoted(before[at:])} in {telling.name}"
+
+
+def _unlike(one: str, other: str) -> int:
+    """Return over how many characters two texts differ."""
+    at = _alike(one, other)
+    return max(len(one), len(other)) - at - _alike(one[at:][::-1], other[at:][::-1])
 
 
 def _alike(one: str, other: str) -> int:

@@ -92,7 +92,7 @@ class DoneDiffersFromDeltas(EventRule):
                 said, path = event.refusal, "refusal"
         if any(told) and said not in told:
             what = "arguments text" if path == "arguments" else path
-            yield self.found(f"the {what} {where_they_differ(told[0], said, STREAM)}", step, path=path)
+            yield self.found(f"the {what} {where_they_differ(told, said, STREAM)}", step, path=path)
         elif isinstance(event, e.OutputTextDone) and event.logprobs is not UNSET:
             part = facts.part(event)
             if part is None or not facts.streamed.is_in_order(part.streamed):
@@ -145,7 +145,7 @@ class PartDiffersFromContent(EventRule):
         texts = part_texts(draft, facts.streamed)
         if texts and part_text(event.part) not in texts:
             key = "refusal" if part_kind(event.part) == "refusal" else "text"
-            words = where_they_differ(texts[0], part_text(event.part), facts.streamed.telling(draft.streamed))
+            words = where_they_differ(texts, part_text(event.part), facts.streamed.telling(draft.streamed))
             yield self.found(f"the part's text {words}", step, path=f"part.{key}")
         elif isinstance(event.part, OutputTextContent) and facts.streamed.is_in_order(draft.streamed):
             said = (
