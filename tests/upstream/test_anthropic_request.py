@@ -197,11 +197,14 @@ def test_consecutive_items_of_one_side_are_one_message() -> None:
 
 
 def test_results_come_first_in_their_message() -> None:
-    made = messages(call("1"), call("2"), user(text("Well?")), result("1"), result("2"), user(text("Now.")))
-    assert made[1]["content"] == [answered("1"), answered("2"), block("Well?"), block("Now.")]
+    made = Anthropic().request(
+        of(call("1"), call("2"), user(text("Well?")), result("1"), result("2"), user(text("Now.")))
+    )
+    assert made.body["messages"][1]["content"] == [answered("1"), answered("2"), block("Well?"), block("Now.")]
+    assert [loss.param for loss in made.losses] == ["input[3]", "input[4]"]
     # The next turn begins anew.
-    again = messages(call("1"), result("1"), call("2"), user(text("Well?")), result("2"))
-    assert again[3]["content"] == [answered("2"), block("Well?")]
+    again = Anthropic().request(of(call("1"), result("1"), call("2"), user(text("Well?")), result("2")))
+    assert again.body["messages"][3]["content"] == [answered("2"), block("Well?")]
 
 
 def test_content_as_a_string_and_without_text() -> None:

@@ -42,6 +42,7 @@ from penstock.upstream.anthropic.signed import compaction_block, thinking_blocks
 from penstock.upstream.asked import NO_SUCH_PARAMETER, keys_beyond, lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.hosted import leave_out
+from penstock.upstream.results import results_at_once
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 _NOT_IN_IDS = re.compile("[^a-zA-Z0-9_-]")
@@ -56,7 +57,6 @@ class Messages:
         self.finished: list[JsonObject] = []
         self._in_place = system_messages == "in_place"
         self._lose = lose
-        self._results = 0
 
     def add_instructions(self, instructions: str) -> None:
         """Add the request's instructions to the system prompt."""
@@ -68,7 +68,7 @@ class Messages:
 
     def add_items(self, items: Sequence[ItemParam]) -> None:
         """Add the input's items; raise UnsupportedParameter for what no message can hold."""
-        for number, item in enumerate(items):
+        for number, item in results_at_once(items, self._lose):
             path = f"input[{number}]"
             if isinstance(item, MessageItemParam):
                 self._message(item, path)
@@ -103,7 +103,6 @@ class Messages:
             return
         if not self.finished or self.finished[-1]["role"] != role:
             self.finished.append({"role": role, "content": []})
-            self._results = 0
         self.finished[-1]["content"].extend(blocks)
 
     # ------------------------------------------------------------------------------------------------------ messages
@@ -213,10 +212,6 @@ class Messages:
         if content:
             result["content"] = content
         self._add("user", [result])
-        # Results come before whatever else the user said after the calls.
-        blocks: list[JsonObject] = self.finished[-1]["content"]
-        blocks.insert(self._results, blocks.pop())
-        self._results += 1
 
     def _output_part(self, part: ToolOutputContentParam, path: str) -> JsonObject | None:
         if isinstance(part, InputTextContentParam):

@@ -2,7 +2,7 @@
 
 Open Responses tells a turn of the model as several items: reasoning, messages, calls. Chat Completions tells it as one
 assistant message with a text and calls, which the results must follow at once. So consecutive items of the model
-become one message, but two messages without calls stay two.
+become one message, but two messages without calls stay two; and results that come later move there.
 
 Results of calls are text only there. An image or a file that a call returned, as Codex's `view_image` does, follows
 behind the results as a message of the user, and that is reported.
@@ -39,6 +39,7 @@ from penstock.upstream.asked import lose_extras, type_of
 from penstock.upstream.base import UnsupportedParameter
 from penstock.upstream.chat_completions.chunks import CALL_EXTRA
 from penstock.upstream.hosted import leave_out
+from penstock.upstream.results import results_at_once
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
 
@@ -69,7 +70,7 @@ class Messages:
 
     def add_items(self, items: Sequence[ItemParam]) -> None:
         """Add the input's items; raise UnsupportedParameter for what no message can hold."""
-        for number, item in enumerate(items):
+        for number, item in results_at_once(items, self._lose):
             path = f"input[{number}]"
             if not isinstance(item, FunctionCallOutputItemParam):
                 self._show_returned()

@@ -40,6 +40,7 @@ from penstock.upstream.gemini.media import data_part, media_type, url_part
 from penstock.upstream.gemini.names import api_name
 from penstock.upstream.gemini.signatures import Signatures, signed_parts
 from penstock.upstream.hosted import leave_out
+from penstock.upstream.results import results_at_once
 from penstock.upstream.values import WRONG_JSON, as_object
 
 _decode_object = msgspec.json.Decoder(JsonObject).decode
@@ -76,7 +77,7 @@ class Contents:
     def add_items(self, items: Sequence[ItemParam]) -> None:
         """Add the input's items; raise UnsupportedParameter for what no content can hold."""
         signatures = Signatures(items, self._lose)
-        for number, item in enumerate(items):
+        for number, item in results_at_once(items, self._lose):
             path = f"input[{number}]"
             if isinstance(item, MessageItemParam):
                 self._message(item, number, signatures)
