@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from penstock import Text
+from penstock.provider.base import ModelInfo
 from penstock.provider.demo import DemoProvider
 from penstock.server.app import App
 from penstock.server.models import Model, Models
@@ -70,6 +71,26 @@ def test_every_model_is_listed_once() -> None:
     listed = once(App(models), None, "GET", "/v1/models").json["data"]
     assert [model["id"] for model in listed] == ["demo"]
     assert all(set(model) == {"id", "object", "created", "owned_by"} for model in listed)
+
+
+@pytest.mark.parametrize("name", ["demo", "acme/large", "other/model-1"])
+def test_every_model_that_is_listed_can_be_asked_for(name: str) -> None:
+    class Others(ScriptedProvider):
+        async def models(self) -> list[ModelInfo]:
+            return [ModelInfo("other/model-1", created=7, owned_by="acme"), ModelInfo("demo")]
+
+    demo = Model(provider=DemoProvider())
+    app = App(Models({"demo": demo, "acme/large": demo}, Model(provider=Others())))
+    (listed,) = (model for model in once(app, None, "GET", "/v1/models").json["data"] if model["id"] == name)
+    found = once(app, None, "GET", f"/v1/models/{name}")
+    assert (found.status, found.json) == (200, listed)
+
+
+@pytest.mark.parametrize("name", ["large", "demo/large", "Demo"])
+def test_a_model_that_is_not_listed_is_not_found(name: str) -> None:
+    reply = once(App({"demo": DemoProvider()}), None, "GET", f"/v1/models/{name}")
+    assert (reply.status, reply.error["type"], reply.error["code"]) == (404, "not_found", "model_not_found")
+    assert repr(name) in reply.error["message"]
 
 
 # Mounting.

@@ -240,6 +240,7 @@ def test_a_request_with_too_many_items_is_refused() -> None:
         ("PATCH", "/v1/responses/resp_1", 405, {"GET", "HEAD", "DELETE"}),
         ("DELETE", "/v1/responses/resp_1/input_items", 405, {"GET", "HEAD"}),
         ("POST", "/v1/models", 405, {"GET", "HEAD"}),
+        ("DELETE", "/v1/models/m", 405, {"GET", "HEAD"}),
         ("POST", "/health", 405, {"GET", "HEAD"}),
         ("GET", "/v1/responses/resp_1", 404, None),
         ("GET", "/v1/responses/compact", 404, None),
@@ -407,7 +408,8 @@ def test_an_upstream_that_nobody_listens_at_is_told_of() -> None:
     async def work() -> None:
         async with started(App(provider(url))) as served:
             assert (await ask(served, GOOD)).error["type"] == "server_error"
-            assert (await ask(served, None, "GET", "/v1/models")).error["type"] == "server_error"
+            for path in ("/v1/models", "/v1/models/m"):
+                assert (await ask(served, None, "GET", path)).error["type"] == "server_error"
             assert (await ask(served, None, "GET", "/health")).status == 200
 
     run(work())

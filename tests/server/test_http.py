@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 
 import penstock
@@ -18,7 +19,7 @@ from penstock.spec.response import ErrorPayload
 from penstock.stream.output import Output
 from penstock.wire.codec import to_plain
 from penstock.wire.requests import parse_create
-from tests.server.serving import ScriptedProvider, asking, stream
+from tests.server.serving import ScriptedProvider, asking, served, stream
 
 SAID: list[list[Output]] = [
     [Reasoning("Thinking. ")],
@@ -436,6 +437,23 @@ def test_models_are_listed_and_found_by_name(provider: ScriptedProvider) -> None
         assert provider.asked[-1].model == "tiny-1"
         refused = post(client, 404, model="large")
         assert refused["error"]["code"] == "model_not_found"
+
+
+def test_the_openai_sdk_finds_models_with_slashes_in_their_names_too(provider: ScriptedProvider) -> None:
+    model = Model(provider=provider)
+    app = App(Models({"small": model, "openai/gpt-oss": model}))
+    with served(app) as url, openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        for name in ("small", "openai/gpt-oss"):
+            assert client.models.retrieve(name) in client.models.list().data
+        with pytest.raises(openai.NotFoundError, match="'large'"):
+            client.models.retrieve("large")
+
+
+def test_models_are_told_to_whom_has_a_key() -> None:
+    key = "0123456789abcdef"
+    with asking(App({"small": ScriptedProvider()}, keys=[("alice", key)])) as client:
+        assert client.get("/models/small").status_code == 401
+        assert client.get("/models/small", headers={"Authorization": f"Bearer {key}"}).json()["id"] == "small"
 
 
 def test_it_says_that_it_lives(client: httpx2.Client) -> None:

@@ -110,6 +110,7 @@ class App:
                 _route(f"{path}/{{id}}", GET=endpoints.retrieve, DELETE=endpoints.delete),
                 _route(f"{path}/{{id}}/input_items", GET=endpoints.input_items),
                 _route(f"{prefix}/models", GET=endpoints.models),
+                _route(f"{prefix}/models/{{id:path}}", GET=endpoints.model),
                 _route("/health", GET=endpoints.health),
                 _route("/ready", GET=endpoints.ready),
                 WebSocketRoute("/{path:path}", _no_websocket),

@@ -1,7 +1,7 @@
 """The endpoints over HTTP.
 
-Spec: "HTTP Requests", "HTTP Responses"; `GET` and `DELETE` of stored responses are as in OpenAI's API, which the
-specification leaves to implementors.
+Spec: "HTTP Requests", "HTTP Responses"; `GET` and `DELETE` of stored responses, and `GET` of models, are as in OpenAI's
+API, which the specification leaves to implementors.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response as HTTPResponse
 from starlette.types import Receive, Scope, Send
 
+from penstock.provider.base import ModelInfo
 from penstock.provider.exchange import Fault
 from penstock.server.access import AccessRecord
 from penstock.server.client import DIALECT_HEADER, Client, Manner, client_of
@@ -166,11 +167,24 @@ class Endpoints:
             infos = await self._service.models.listed()
         except Fault as fault:
             raise Refused(as_of_upstream(fault.error)) from None
-        listed = [
-            {"id": info.id, "object": "model", "created": info.created, "owned_by": info.owned_by or "penstock"}
-            for info in infos
-        ]
-        return _json({"object": "list", "data": listed})
+        return _json({"object": "list", "data": [_model(info) for info in infos]})
+
+    async def model(self, request: Request) -> HTTPResponse:
+        """`GET /models/{id}`; the id may have slashes in it."""
+        self._known(request)
+        name = request.path_params["id"]
+        try:
+            info = await self._service.models.info(name)
+        except Fault as fault:
+            raise Refused(as_of_upstream(fault.error)) from None
+        if info is None:
+            raise Refused.because(
+                f"there is no model {name!r} in the list of models",
+                code="model_not_found",
+                error_type="not_found",
+                param="model",
+            )
+        return _json(_model(info))
 
     async def health(self, request: Request) -> HTTPResponse:  # noqa: ARG002 - it is asked nothing
         """`GET /health`: the process is there."""
@@ -243,6 +257,10 @@ class Endpoints:
 
 def _response_headers(response: Response, manner: Manner) -> dict[str, str]:
     return {RESPONSE_ID_HEADER: response.id, DIALECT_HEADER: manner.name}
+
+
+def _model(info: ModelInfo) -> dict[str, object]:
+    return {"id": info.id, "object": "model", "created": info.created, "owned_by": info.owned_by or "penstock"}
 
 
 def _json(value: object, headers: Mapping[str, str] | None = None, *, status: int = 200) -> HTTPResponse:

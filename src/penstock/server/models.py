@@ -78,6 +78,13 @@ class Models:
         others = await self._default.provider.models() if self._default is not None else []
         return [*named, *(info for info in others if info.id not in self._models)]
 
+    async def info(self, name: str) -> ModelInfo | None:
+        """Return the model `name` as it is listed, None where it is not; only for the default's is a provider asked."""
+        model = self._models.get(name)
+        if model is not None:
+            return ModelInfo(id=name, owned_by=model.provider.name)
+        return next((info for info in await self.listed() if info.id == name), None)
+
     def open(self) -> None:
         """Let all providers answer, those too that were let go of."""
         for provider in self.providers():
