@@ -46,10 +46,11 @@ class Step:
 
     `index` counts events from 0, `offset` is the byte offset of its frame, `type` its type as it came. `event` is the
     typed event, in the specification's form and as it was meant where something was wrong with its place; None where it
-    says too little to be one. `violation` is what the grammar has against it.
+    says too little to be one. `violation` is what the grammar has against it, `is_again` whether it is the event before
+    it once more.
     """
 
-    __slots__ = ("event", "frame", "index", "number", "offset", "type", "violation")
+    __slots__ = ("event", "frame", "index", "is_again", "number", "offset", "type", "violation")
 
     def __init__(self, index: int, offset: int | None, frame: Frame | None, name: str) -> None:
         """Begin with what came."""
@@ -60,6 +61,7 @@ class Step:
         self.event: e.ResponseStreamEvent | None = None
         self.number: int | UnsetType = UNSET
         self.violation: Violation | None = None
+        self.is_again = False
 
 
 class ItemFacts:
@@ -100,6 +102,10 @@ class Facts:
         """How many events came, those of other responses among them."""
         self.numbered = 0
         """How many of them had a `sequence_number`."""
+        self.number: int | UnsetType = UNSET
+        """The `sequence_number` of the last event, as it came."""
+        self.highest = -1
+        """The highest `sequence_number` that came."""
         self.last_number: int | None = None
         self.unnumbered = 0
         """How many events without a number came since."""
@@ -121,6 +127,8 @@ class Facts:
         self.doubtful: set[str] = set()
         """The fields of the response that had a wrong shape in some event."""
         self.last_event: e.ResponseStreamEvent | None = None
+        self.is_repeated = False
+        """Whether the last event came more than once."""
         self.skipped: int | None = None
         """The number that was due, where a higher one came."""
         self._torn: set[int] = set()
@@ -268,6 +276,9 @@ class Facts:
     def take(self, step: Step) -> None:
         """Let a step change the facts, after all rules have seen it."""
         self.events += 1
+        self.is_repeated = step.is_again
+        if step.is_again:
+            return  # nothing is new but that it came
         event = self.last_event = step.event
         self._take_number(step.number)
         match event:
@@ -287,7 +298,14 @@ class Facts:
             case _:
                 pass
 
+    def goes_on(self, number: int) -> bool:
+        """Whether a number is the next after the last event's own, which may itself not have risen."""
+        return self.number is not UNSET and number == self.number + 1
+
     def _take_number(self, number: int | UnsetType) -> None:
+        goes_on = number is not UNSET and (number > self.highest or self.goes_on(number))
+        self.number = number
+        self.highest = self.highest if number is UNSET else max(self.highest, number)
         if number is UNSET:
             self.unnumbered += 1
         elif self.last_number is None or number > self.last_number:
@@ -301,6 +319,10 @@ class Facts:
             self.last_number, self.skipped = number, None
         elif self.is_swapped(number):
             self.skipped = None
+        elif goes_on:
+            # Numbers began anew, or are behind by one event: they are counted from where they stand now.
+            self.last_number, self.skipped = number, None
+            self.unnumbered = 0
         else:
             # A number that did not rise was meant to: the next is counted from where this one should have been.
             self.last_number += 1

@@ -242,7 +242,7 @@ class Judge:
             found += self._judge_number(step, event)
         for rule in other_rules:
             found += rule.check(step, facts)
-        if violation is None and not found:
+        if violation is None and not found and not (facts.is_repeated and event == facts.last_event):
             facts.reader.take(event)
             return
         codes = {finding.code for finding in found}
@@ -251,8 +251,8 @@ class Judge:
         if violation is not None or codes & _PLACE_RULES:
             found = [finding for finding in found if finding.code not in _HIDDEN_BY_ORDER]
         if violation is None:
-            if "OR401" in codes and event == facts.last_event:
-                step.event = None  # the same once more says nothing new
+            if ("OR401" in codes or facts.is_repeated) and event == facts.last_event:
+                step.event, step.is_again = None, True  # the same once more says nothing new
             else:
                 facts.reader.take(event)
         else:

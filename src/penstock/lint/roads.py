@@ -207,4 +207,7 @@ def _pass(facts: Facts, taken: int, last: e.ResponseStreamEvent | None) -> None:
     facts.numbered += taken
     facts.unnumbered = 0
     facts.last_number += taken
+    facts.number = facts.last_number
+    facts.highest = max(facts.highest, facts.number)
+    facts.is_repeated = False
     facts.last_event = last

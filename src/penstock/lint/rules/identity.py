@@ -49,6 +49,7 @@ class SequenceNotIncreasing(NumberRule):
     def __init__(self) -> None:
         """Begin a stream."""
         self._told_at = -2
+        self._step = 0
 
     def swapped(self, gap: Finding, number: int) -> Finding:
         """Return what a gap was where the event that follows it has the `number` that was due."""
@@ -61,13 +62,17 @@ class SequenceNotIncreasing(NumberRule):
         return replace(found, event=gap.event, offset=gap.offset)
 
     def check(self, step: Step, facts: Facts) -> Iterator[Finding]:
-        """Compare the number with the last; of a run of numbers that do not rise, tell the first."""
+        """Compare the number with the last; of a run of numbers that change alike, tell the first."""
         number = step.event.sequence_number if step.event is not None else UNSET
         last = facts.last_number
-        if isinstance(number, int) and last is not None and number <= last and not is_back(facts, number):
-            if self._told_at != step.index - 1:
-                yield self.found(f"sequence_number {number} comes after {last}", step, path="sequence_number")
-            self._told_at = step.index
+        if not isinstance(number, int) or last is None or number > min(last, facts.highest) or is_back(facts, number):
+            return
+        is_run = self._told_at == step.index - 1
+        before = facts.number if is_run and isinstance(facts.number, int) else last
+        if not facts.goes_on(number) and not (is_run and number - before in (0, self._step)):
+            again = "the event before comes again: " if step.event == facts.last_event else ""
+            yield self.found(f"{again}sequence_number {number} comes after {before}", step, path="sequence_number")
+        self._told_at, self._step = step.index, number - before
 
 
 def is_back(facts: Facts, number: int) -> bool:
