@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from penstock.lint import repair as mending
+from penstock.lint.asked import Asked
 from penstock.lint.findings import Finding, Level
 from penstock.lint.linter import Linter, lint
 from penstock.lint.repair import Mend
 from penstock.live import random_id
 from penstock.spec.events import ResponseStreamEvent
-from penstock.spec.request import CreateResponse
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.dialects import Dialect
 
@@ -29,7 +29,7 @@ class Repairer(mending.Repairer):
     def __init__(
         self,
         *,
-        request: CreateResponse | None = None,
+        request: Asked | None = None,
         dialect: Dialect | str = "openresponses",
         transport: str | None = None,
         max_frame: int = MAX_FRAME_BYTES,
@@ -45,7 +45,7 @@ class Repairer(mending.Repairer):
 def repair(
     stream: bytes | Iterable[bytes] | Iterable[ResponseStreamEvent] | Iterable[Mapping[str, Any]],
     *,
-    request: CreateResponse | None = None,
+    request: Asked | None = None,
     dialect: Dialect | str = "openresponses",
     transport: str | None = None,
     ids: Callable[[str], str] = random_id,

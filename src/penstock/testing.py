@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from penstock.lint.asked import Asked
 from penstock.lint.findings import Level
 from penstock.lint.linter import Linter
 from penstock.lint.record import Recorder
 from penstock.lint.report import finding_text
 from penstock.lint.source import Stream, pieces
-from penstock.spec.request import CreateResponse
 
 __all__ = ["assert_valid_stream"]
 
@@ -32,7 +32,7 @@ def assert_valid_stream(
     resumed: bool = False,
     transport: str | None = None,
     content_type: str | None = None,
-    request: CreateResponse | None = None,
+    request: Asked | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
 ) -> None:

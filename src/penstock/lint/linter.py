@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from penstock.lint.asked import Asked, asked
 from penstock.lint.engine import EventLinter
 from penstock.lint.facts import Profile
 from penstock.lint.findings import Finding
@@ -14,7 +15,6 @@ from penstock.lint.rules import ALL_RULES
 from penstock.lint.select import selected_rules
 from penstock.lint.source import Stream, pieces
 from penstock.spec.events import ResponseStreamEvent
-from penstock.spec.request import CreateResponse
 from penstock.wire.decoder import MAX_FRAME_BYTES
 from penstock.wire.errors import SHOWN_FRAME_BYTES, FramingError
 from penstock.wire.formats import Beginning, Format
@@ -43,7 +43,7 @@ class Linter:
         resumed: bool = False,
         transport: str | None = None,
         content_type: str | None = None,
-        request: CreateResponse | None = None,
+        request: Asked | None = None,
         select: Sequence[str] = (),
         ignore: Sequence[str] = (),
         max_frame: int = MAX_FRAME_BYTES,
@@ -51,13 +51,14 @@ class Linter:
         """Begin a stream.
 
         `dialect` and `resumed` are by what it is judged (see `Profile`), `transport` and `content_type` how it came,
-        where the bytes do not tell. `request` is what it answers: family OR7 needs it. `select` and `ignore` are codes
-        or prefixes of codes (`OR3`); raises UnknownRule for one that fits no rule.
+        where the bytes do not tell. `request` is what it answers, typed or as a plain JSON object: family OR7 needs it.
+        `select` and `ignore` are codes or prefixes of codes (`OR3`). Raises UnknownRule for one that fits no rule,
+        RequestError for an object that is no request.
         """
         self._profile = Profile(
             dialect=dialect, resumed=resumed, transport=transport or "unknown", content_type=content_type
         )
-        self._request = request
+        self._request = asked(request)
         self._rules = selected_rules(ALL_RULES, select, ignore)
         self._max_frame = max_frame
         self._engine: EventLinter | None = None
@@ -229,13 +230,14 @@ def lint(
     resumed: bool = False,
     transport: str | None = None,
     content_type: str | None = None,
-    request: CreateResponse | None = None,
+    request: Asked | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
 ) -> list[Finding]:
     """Return everything that is wrong with a stream: its bytes, in one piece or in many, its events, or a file's path.
 
-    The keywords are those of `Linter`. Raises TypeError for what is no stream, OSError for a path that cannot be read.
+    The keywords are those of `Linter`, and so are the errors. Raises TypeError for what is no stream, OSError for a
+    path that cannot be read, besides.
     """
     linter = Linter(
         dialect=dialect,

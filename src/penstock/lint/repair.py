@@ -21,12 +21,12 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import Struct
 
+from penstock.lint.asked import Asked, asked
 from penstock.lint.damage import damaged, repeated_key, type_in
 from penstock.lint.findings import Level
 from penstock.lint.rules import ALL_RULES
 from penstock.lint.shape import is_bare_failure
 from penstock.spec.events import ResponseStreamEvent
-from penstock.spec.request import CreateResponse
 from penstock.upstream.responses.alike import DELTA_EVENTS, LARGE_BYTES, Alike, has_no_key_twice
 from penstock.upstream.responses.mender import Mender
 from penstock.upstream.responses.voice import MAX_MENDS, Mended
@@ -95,7 +95,7 @@ class Repairer:
         *,
         ids: Callable[[str], str],
         clock: Callable[[], float],
-        request: CreateResponse | None = None,
+        request: Asked | None = None,
         dialect: Dialect | str = "openresponses",
         transport: str | None = None,
         max_frame: int = MAX_FRAME_BYTES,
@@ -103,12 +103,13 @@ class Repairer:
         """Begin a stream.
 
         `ids` returns a new id for a prefix (`resp`, `msg` ...), `clock` the time in Unix seconds: for what the stream
-        does not tell. `request` is what it answers, where that is known. `dialect` is what bytes are written in;
-        whatever dialect comes in is read. `transport` is `websocket` where the messages of one come in: then several
-        responses may follow each other, and a terminal event does not wait for what could follow it. Frames of more
-        than `max_frame` bytes end the stream. Raises UnknownDialectError.
+        does not tell. `request` is what it answers, where that is known, typed or as a plain JSON object. `dialect` is
+        what bytes are written in; whatever dialect comes in is read. `transport` is `websocket` where the messages of
+        one come in: then several responses may follow each other, and a terminal event does not wait for what could
+        follow it. Frames of more than `max_frame` bytes end the stream. Raises UnknownDialectError, RequestError for an
+        object that is no request.
         """
-        self._new_mender: Callable[[], Mender] = partial(Mender, ids=ids, clock=clock, request=request)
+        self._new_mender: Callable[[], Mender] = partial(Mender, ids=ids, clock=clock, request=asked(request))
         self._mender: Mender = self._new_mender()
         self._is_websocket = transport == "websocket"
         self._dialect = dialect_by_name(dialect) if isinstance(dialect, str) else dialect
@@ -550,7 +551,7 @@ def repair(
     *,
     ids: Callable[[str], str],
     clock: Callable[[], float],
-    request: CreateResponse | None = None,
+    request: Asked | None = None,
     dialect: Dialect | str = "openresponses",
     transport: str | None = None,
 ) -> tuple[bytes, list[Mend]]:
