@@ -21,7 +21,16 @@ from penstock.lint.older import OLDER_VERSION, absent_logprobs, has_newer_object
 from penstock.lint.reading import OWN_PRACTICE, is_hosted_type
 from penstock.lint.rule import DialectRule, EventRule, FrameRule, GrammarRule, NumberRule, PlaceRule, Rule, ShapeRule
 from penstock.lint.rules.identity import SequenceNotIncreasing
-from penstock.lint.shape import Kind, Problem, envelope_problems, in_words, is_bare_failure, problems, without_indexes
+from penstock.lint.shape import (
+    EVENT_NAMES,
+    Kind,
+    Problem,
+    envelope_problems,
+    in_words,
+    is_bare_failure,
+    problems,
+    without_indexes,
+)
 from penstock.spec import events as e
 from penstock.spec.base import is_extension_name
 from penstock.spec.request import CreateResponse
@@ -79,6 +88,12 @@ def _sorted(rules: tuple[type[Rule], ...], *, has_request: bool) -> _Sorted:
     return _Sorted(tuple(rule for rule in rules if has_request or not rule.needs_request))
 
 
+def _named(frame: Frame | None, step: Step) -> str:
+    """Return the event of the specification that an event's frame names, where its own type is none; or else empty."""
+    name = None if frame is None else frame.event
+    return name if name in EVENT_NAMES and step.type not in EVENT_NAMES else ""
+
+
 class Judge:
     """Judges the events of one stream; `findings` are all that arose so far."""
 
@@ -120,7 +135,11 @@ class Judge:
     # What it looks at.
 
     def _judge_frame(self, frame: Frame, step: Step | None) -> None:
+        # Where the type itself is at fault, and the field is right, that was told.
+        is_type_told = step is not None and _named(frame, step) and "type" in self._paths and "OR205" in self._by_code
         for rule in self._frame_rules:
+            if is_type_told and rule.code == "OR101":
+                continue
             for found in rule.frame(frame, step, self.facts):
                 # Of a frame that holds no event, such as one after the end, its place at least is known.
                 self._keep((found if found.offset is not None else replace(found, offset=frame.offset),))
@@ -202,8 +221,8 @@ class Judge:
             return
         if len(self._told) < MAX_FINDINGS:
             self._told.add((rule.code, where))
-        due = value_due(step.type, problem)
-        words = f"{in_words(problem)}; here {due} is due" if due else in_words(problem)
+        named = _named(step.frame, step) if problem.path == "type" else ""
+        words = in_words(problem, named or value_due(step.type, problem))
         self._keep((rule.found(words, step, path=problem.path),))
 
     def _is_old_practice(self, path: str) -> bool:

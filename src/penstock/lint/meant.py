@@ -92,11 +92,14 @@ class Meant:
                 # It goes on as it began, with the same index for all.
                 items[index] = due
                 return due
-            if index == due:
+            if index == due or known is None:
                 items.pop(index, None)
             return index
         owner = self._facts.item_ids.get(_id_of(event))
         if owner is not None and (index in items or owner in self._undue):
+            if owner in self._undue and index not in self._facts.items:
+                # What comes with this index and another id is about the same item.
+                items[index] = owner
             return owner
         return items.get(index, index)
 

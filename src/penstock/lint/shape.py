@@ -31,6 +31,7 @@ from penstock.wire.annotations import alternatives, holds_structs, is_spec_class
 from penstock.wire.wording import is_array, is_object, shown
 
 __all__ = [
+    "EVENT_NAMES",
     "Kind",
     "Problem",
     "envelope_problems",
@@ -41,7 +42,7 @@ __all__ = [
     "without_indexes",
 ]
 
-_EVENT_NAMES: Final = tuple(str(cls.__struct_config__.tag) for cls in e.STANDARD_EVENTS)
+EVENT_NAMES: Final = tuple(str(cls.__struct_config__.tag) for cls in e.STANDARD_EVENTS)
 _LIKENESS: Final = 0.85
 """How much an unknown name must resemble a known one to be taken for a slip: one of some twenty letters may differ."""
 _LONGEST_NAME: Final = 80
@@ -83,8 +84,14 @@ def without_indexes(path: str) -> str:
     return _INDEX.sub("[]", path)
 
 
-def in_words(problem: Problem) -> str:
-    """Return a problem as a sentence without its capital and its point."""
+def in_words(problem: Problem, due: str = "") -> str:
+    """Return a problem as a sentence without its capital and its point; `due` is what is due, where that is known."""
+    if due:
+        return f"{_in_words(problem, is_due_known=True)}; here {due} is due"
+    return _in_words(problem, is_due_known=False)
+
+
+def _in_words(problem: Problem, *, is_due_known: bool) -> str:
     place = problem.path
     match problem.kind:
         case "absent":
@@ -92,7 +99,7 @@ def in_words(problem: Problem) -> str:
         case "null":
             return f"{place} is null; expected {problem.expected}"
         case "event":
-            meant = _closest(problem.got.strip("'"))
+            meant = "" if is_due_known else _closest(problem.got.strip("'"))
             return f"the event type {problem.got} is not the specification's, and has no slug{meant}"
         case "item":
             return f"the item type {problem.got} is not the specification's, and has no slug"
@@ -102,7 +109,7 @@ def in_words(problem: Problem) -> str:
 
 def _closest(name: str) -> str:
     """Return a question for the event of the specification that an unknown name resembles; empty where none is."""
-    close = get_close_matches(name, _EVENT_NAMES, n=1, cutoff=_LIKENESS) if len(name) <= _LONGEST_NAME else []
+    close = get_close_matches(name, EVENT_NAMES, n=1, cutoff=_LIKENESS) if len(name) <= _LONGEST_NAME else []
     return f"; did you mean {close[0]}?" if close else ""
 
 
