@@ -19,6 +19,7 @@ from penstock.server.app import App
 from penstock.server.limits import Limits
 from penstock.server.models import Model, Models
 from penstock.upstream.registry import upstream_by_name
+from penstock.wire.requests import MAX_VALUES
 from tests.openapi import Schema, alternatives, needs_openapi, resolve, schemas
 from tests.provider.asking import hang, provider, reset, said_by_model
 from tests.provider.loopback import Asked, Handler, loopback, streamed, whole
@@ -222,6 +223,26 @@ def test_a_request_with_too_many_items_is_refused() -> None:
         async with started(App(ScriptedProvider([Text("Hello.")]), limits=Limits(items=2))) as served:
             reply = await ask(served, {"model": "m", "input": [{"role": "user", "content": "Hi."}] * 3})
             assert (reply.status, reply.error["code"]) == (400, "context_length_exceeded")
+            await lives(served)
+
+    run(work())
+
+
+def test_a_request_with_too_many_values_is_refused_before_they_are_made() -> None:
+    body = {"model": "m", "input": "Hi.", "acme": [{}] * (MAX_VALUES // 2)}
+
+    async def work() -> None:
+        async with started(app()) as served:
+            for path in ("/v1/responses", "/v1/responses/compact"):
+                reply = await ask(served, body, path=path)
+                assert (reply.status, reply.error["type"], reply.error["code"]) == (
+                    400,
+                    "invalid_request",
+                    "invalid_value",
+                )
+            async with accepted(served) as talk:
+                talk.say({"type": "response.create", **body})
+                assert "more than 500,000 values" in (await talk.turn())[-1]["error"]["message"]
             await lives(served)
 
     run(work())

@@ -23,8 +23,10 @@ from penstock.spec.tools import ExtensionTool
 from penstock.wire.codec import to_plain
 from penstock.wire.requests import (
     MAX_DEPTH,
+    MAX_VALUES,
     PARTS_BY_ROLE,
     RequestError,
+    decode_request,
     parse_compact,
     parse_create,
     parse_websocket_create,
@@ -459,6 +461,45 @@ def test_nesting_is_limited(*, lists: bool) -> None:
         None,
         "invalid_value",
     )
+
+
+def with_values(json_text: str, values: int) -> str:
+    """A request of so many values, itself not counted, all but three of them `json_text`."""
+    return '{"model":"m","input":"a, {[\\\\\\",","acme":[' + ",".join([json_text] * (values - 3)) + "]}"
+
+
+@pytest.mark.parametrize("encode", [str, str.encode], ids=["str", "bytes"])
+@pytest.mark.parametrize("value", ["{}", "[]", "1", '",[{\\\\"', '"\\\\\\","', '"\\ud800"'])
+def test_values_are_limited(value: str, encode: Callable[[str], str | bytes]) -> None:
+    # An object or an array is counted at its comma and at its opening.
+    places = 2 if value in ("{}", "[]") else 1
+    most = 3 + (MAX_VALUES - 4) // places
+    made = parse_create(encode(with_values(value, most)))
+    assert made.input == 'a, {[\\",'
+    for parse in (parse_create, parse_websocket_create, parse_compact, decode_request):
+        with pytest.raises(RequestError) as caught:
+            parse(encode(with_values(value, most + 2)))
+        assert (caught.value.message, caught.value.param, caught.value.code) == (
+            "the request: more than 500,000 values in its JSON",
+            None,
+            "invalid_value",
+        )
+
+
+@pytest.mark.parametrize("mark", [",", "{", "[", "{}", '\\"', "\\\\"])
+def test_texts_may_hold_whatever_json_is_written_with(mark: str) -> None:
+    text = mark * MAX_VALUES
+    escaped = mark if mark.startswith("\\") else f"{mark}\\n,{{["
+    body = f'{{"model": "m", "input": "{escaped * MAX_VALUES}"}}'
+    assert parse_create(body).input == json.loads(f'"{escaped}"') * MAX_VALUES
+    assert parse_create(json.dumps({"model": "m", "input": text})).input == text
+
+
+@pytest.mark.parametrize("data", ['"' * 2_000_000, "\\" * 2_000_000, '{"a":"' + '\\"' * 1_000_000, '""1' * 700_000])
+def test_no_data_takes_long_to_count(data: str) -> None:
+    for marks in ("", "," * (MAX_VALUES + 1)):
+        with pytest.raises(RequestError):
+            decode_request(data + marks)
 
 
 def test_nesting_without_end_is_refused_in_a_decoded_object_too() -> None:

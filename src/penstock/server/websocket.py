@@ -26,9 +26,8 @@ from penstock.spec.request import WebSocketCreateResponse
 from penstock.store.errors import StoreError
 from penstock.stream.emitter import StreamEventEmitter
 from penstock.transport import MessageEmitter
-from penstock.wire.codec import decode_json_object, encode_object
-from penstock.wire.errors import JSONError
-from penstock.wire.requests import RequestError, parse_websocket_create, refuse_http_fields
+from penstock.wire.codec import encode_object
+from penstock.wire.requests import RequestError, decode_request, parse_websocket_create, refuse_http_fields
 
 __all__ = ["deny", "serve_websocket"]
 
@@ -224,7 +223,7 @@ class _Connection:
         record.owner = self._owner
         previous = None
         try:
-            fields = _decoded(message)
+            fields = decode_request(message)
             previous = _previous(fields)
             asked = parse_websocket_create(fields)
             refuse_http_fields(asked, allow_stream=True)
@@ -283,17 +282,9 @@ class _Connection:
             self._delivery.is_closed = True
 
 
-def _decoded(message: str | bytes) -> dict[str, object] | str | bytes:
-    """Return what a message says; the message itself where it is no JSON object, which its parser tells of."""
-    try:
-        return decode_json_object(message)
-    except JSONError:
-        return message
-
-
-def _previous(fields: dict[str, object] | str | bytes) -> str | None:
+def _previous(fields: dict[str, object]) -> str | None:
     """Return which response a message continues from, also where the rest of it is wrong."""
-    named = fields.get("previous_response_id") if isinstance(fields, dict) else None
+    named = fields.get("previous_response_id")
     return named if isinstance(named, str) and named else None
 
 

@@ -10,7 +10,9 @@ Spec: "HTTP Requests", "Items", "Extending Open Responses", "Errors"; schemas `C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar, get_args
 
 import msgspec
@@ -28,7 +30,9 @@ from penstock.wire.wording import NO_FIT, is_array, is_object, one_of, shown
 
 __all__ = [
     "MAX_DEPTH",
+    "MAX_VALUES",
     "RequestError",
+    "decode_request",
     "parse_compact",
     "parse_create",
     "parse_websocket_create",
@@ -40,6 +44,18 @@ C = TypeVar("C", bound=CreateResponse)
 
 MAX_DEPTH = 128
 """How deeply a request's arrays and objects may be nested; ten times what the JSON Schema of a large tool needs."""
+MAX_VALUES = 500_000
+"""How many values a request's JSON may hold, an array or an object counted twice: fifty for each of 10,000 items.
+
+A value can be as short as three bytes, and then takes thirty times that in memory. So a body no larger than one with
+some images would take gigabytes, and hold everybody up for seconds.
+"""
+
+# What stands before a value: text and all else is passed over. Linear, for nothing that was read is ever read again.
+_before_value = re.compile(
+    rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^",{\[]++)*+[,{\[]?',
+    re.DOTALL,
+).finditer
 
 TOOL_OUTPUT_PARTS = ("input_text", "input_image", "input_file", "input_video")
 """The content parts a function's output may hold (schema `FunctionCallOutputItemParam`)."""
@@ -119,12 +135,29 @@ def refuse_http_fields(request: WebSocketCreateResponse, *, allow_stream: bool =
             raise RequestError(message, param=param, code="unsupported_parameter")
 
 
+def decode_request(body: bytes | str) -> dict[str, object]:
+    """Return the JSON object that a request is; raise RequestError for other data, and for more than `MAX_VALUES`."""
+    data = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
+    if _has_too_many_values(data):
+        raise RequestError(f"the request: more than {MAX_VALUES:,} values in its JSON", code="invalid_value")
+    try:
+        return decode_json_object(body)
+    except JSONError as error:
+        raise RequestError(f"the request: {error.message}", code="invalid_json") from None
+
+
+def _has_too_many_values(data: bytes) -> bool:
+    """Whether JSON has more than `MAX_VALUES` commas and openings of arrays and objects, those in texts not counted."""
+    if sum(map(data.count, (b",", b"[", b"{"))) <= MAX_VALUES:
+        return False
+    # Behind the last of them come what closes the whole, and the end.
+    most = MAX_VALUES + 2
+    return sum(1 for _ in islice(_before_value(data), most + 1)) > most
+
+
 def _decoded(body: bytes | str | dict[str, object]) -> dict[str, object]:
     if not isinstance(body, dict):
-        try:
-            body = decode_json_object(body)
-        except JSONError as error:
-            raise RequestError(f"the request: {error.message}", code="invalid_json") from None
+        body = decode_request(body)
     # Level by level, because a recursion would fail on what it is to find.
     level: list[object] = [body]
     depth = 0
