@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.lint.examples import Events, base_events
-from penstock.lint.linter import Linter
+from penstock.lint.examples import Events, Example, base_events, change
+from penstock.lint.linter import Linter, lint
 from penstock.lint.record import Recorder
 from tests.lint.repairing import sse
 
@@ -85,3 +85,14 @@ def test_a_verdict_says_it_too() -> None:
     recorder = Recorder(Linter(), "reply")
     recorder.feed(cut(5))
     assert recorder.finish().unchecked == (DELTA,)
+
+
+@pytest.mark.parametrize("told", ["response.content_part.done", "response.output_item.done"])
+def test_the_status_of_an_item_whose_content_is_damaged_is_judged_all_the_same(told: str) -> None:
+    path = "part.type" if told == "response.content_part.done" else "item.content.0.type"
+    edits = (change(told, path, "thought"), change("response.completed", "response.output.0.status", "in_progress"))
+    found = lint(Example(base="text", edits=edits).events())
+    assert [(finding.code, finding.path) for finding in found] == [
+        ("OR204", path.replace(".0", "[0]")),
+        ("OR603", "response.output[0].status"),
+    ]
