@@ -73,6 +73,8 @@ class Mender(SnapshotMender):
         self._no_padding = getattr(options, "include_obfuscation", None) is False
         self._is_hot_allowed = not self._no_padding
         self._last_number = -1
+        self._last: e.DeltaEvent | None = None
+        """The last event, where it is a delta whose number rose, as those of all before it did."""
 
     @property
     def is_done(self) -> bool:
@@ -106,6 +108,7 @@ class Mender(SnapshotMender):
             number = delta.sequence_number
             if self._hot_place(event) == self._hot_key and number == self._last_number + 1 and delta.delta:
                 self._last_number = number
+                self._last = delta
                 self._hot_append(delta.delta)
                 self.events += 1
                 due = self._number
@@ -132,6 +135,7 @@ class Mender(SnapshotMender):
         count = len(deltas)
         self._hot_append(deltas[0].delta if count == 1 else "".join([delta.delta for delta in deltas]))
         self._last_number += count
+        self._last = deltas[-1]
         self._number += count
         self.events += count
 
@@ -189,7 +193,13 @@ class Mender(SnapshotMender):
         return out
 
     def _take(self, event: e.ResponseStreamEvent) -> None:
+        if self._last is not None and event == self._last:
+            # Its number is the same, too, and numbers have a meaning here: it was sent once more.
+            self._mend("OR401", f"{event.event_type} {event.sequence_number} came again: it was left out")
+            return
         self._check_number(event)
+        rises = isinstance(event, e.DeltaEvent) and self._told.isdisjoint(("number", "rising"))
+        self._last = cast("e.DeltaEvent", event) if rises else None
         if isinstance(event, e.ExtensionEvent):
             self._extension(event)
             return
@@ -295,7 +305,12 @@ class Mender(SnapshotMender):
 
     def _absorb_snapshot(self, told: list[Item], *, failed: bool) -> None:
         fold = {place.index: self._reader.item(place.index) for place in self._items}
-        for item, place in match_items(told, list(self._places.all), fold):
+        matched = match_items(told, list(self._places.all), fold)
+        known = [item for item, place in matched if place is not None and item.id]
+        for item, place in matched:
+            if place is None and item in known:
+                self._mend("OR603", f"the output told {item.id!r} more than once: once is enough")
+                continue
             if place is None:
                 self._progress()
                 added = self._add_whole(item, UNTOLD_INDEX, "OR603")

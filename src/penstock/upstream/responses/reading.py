@@ -96,7 +96,9 @@ class EventReading:
             return None
         cls = _CLASSES.get(name)
         if cls is None:
-            meant = None if is_extension_name(name) else self._guess(name, fields)
+            likely = _CLASSES.get(named or "")
+            is_named = likely is not None and bool(_ESSENTIAL[likely] & fields.keys())
+            meant = None if is_extension_name(name) else named if is_named else self._guess(name, fields)
             cls = _CLASSES.get(meant or "")
             if cls is None:
                 return self._extension(name, fields)
@@ -159,9 +161,9 @@ class EventReading:
         if ending and isinstance(fields.get("part"), dict):
             kind = "reasoning_summary_part" if "summary_index" in fields else "content_part"
             return f"response.{kind}.{ending}"
-        return self._guess_content(fields)
+        return self._guess_content(name, fields)
 
-    def _guess_content(self, fields: Json) -> str | None:
+    def _guess_content(self, name: str, fields: Json) -> str | None:
         """Tell content by the item it is for: that one must be known."""
         index, item_id = fields.get("output_index"), fields.get("item_id")
         if not isinstance(item_id, str) or type(index) is not int:
@@ -170,6 +172,8 @@ class EventReading:
         family = "response.reasoning_summary_text" if "summary_index" in fields else _DELTAS.get(kind)
         if family is None:
             return None
+        if kind == "message" and "refusal" in name:
+            family = "response.refusal"
         if isinstance(fields.get("delta"), str):
             return f"{family}.delta"
         if isinstance(fields.get("refusal"), str):
@@ -184,6 +188,10 @@ class EventReading:
             return None
         key = next((key for key in ("text", "refusal", "arguments") if key in _ESSENTIAL[done]), None)
         return key if key is not None and not self._is_whole(fields, fields[key]) else None
+
+    def _is_of_reasoning(self, fields: Json) -> bool:
+        index, item_id = fields.get("output_index"), fields.get("item_id")
+        return type(index) is int and isinstance(item_id, str) and self._kind_of(index, item_id) == "reasoning"
 
     def _extension(self, name: str, fields: Json) -> e.ResponseStreamEvent:
         """Return an event the specification does not have; all it holds is kept."""
@@ -204,6 +212,7 @@ class EventReading:
         report.status = "in_progress" if fields["type"] in _BEGINNINGS else "completed"
         report.known = self.known
         report.is_summary = issubclass(cls, e.SummaryEvent)
+        report.is_reasoning = issubclass(cls, e.ContentEvent) and self._is_of_reasoning(fields)
         report.is_error = cls is e.ErrorEvent
         if type(fields.get("sequence_number", 0)) is not int:
             self._told("OR203", "sequence_number is no integer; the event gets the stream's own")

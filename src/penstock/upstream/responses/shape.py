@@ -55,6 +55,8 @@ class Report:
         """What a response that does not say it is known to have."""
         self.is_summary = False
         """Whether it is about a part of a summary."""
+        self.is_reasoning = False
+        """Whether it is about a part of a reasoning item's content."""
         self.is_error = False
         """Whether it is an `error` event: what is wrong with its payload is one rule's."""
         self.absent: set[str] = set()
@@ -363,7 +365,9 @@ def _implied_type(value: Json, path: str, unknown: type[UnknownObject] | None, r
         if isinstance(value.get("refusal"), str):
             return "refusal"
         if isinstance(value.get("text"), str):
-            return "summary_text" if report.is_summary or ".summary[" in path else "output_text"
+            if report.is_summary or ".summary[" in path:
+                return "summary_text"
+            return "reasoning_text" if report.is_reasoning else "output_text"
     elif unknown is ExtensionAnnotation and isinstance(value.get("url"), str):
         return "url_citation"
     elif unknown in (ExtensionTool, ExtensionToolChoice) and isinstance(value.get("name"), str):
