@@ -91,3 +91,18 @@ def test_an_item_that_the_output_tells_twice_is_there_once() -> None:
     assert out == sse(base_events("text"))
     assert mends[0].message == f"the output told {output[0]['id']!r} more than once: once is enough"
     assert {mend.code for mend in mends} == {"OR603"}
+
+
+@pytest.mark.parametrize("told", ["failed", "done"])
+def test_an_item_that_is_added_with_an_unknown_status_is_in_progress(told: str) -> None:
+    events = base_events("text")
+    change("response.output_item.added", "item.status", told)(events)
+    out, mends = mended(sse(events))
+    assert out == sse(base_events("text"))
+    assert [mend.message for mend in mends] == [f"item.status is {told!r}; it was taken for 'in_progress'"]
+
+
+def test_a_value_for_which_no_other_can_be_taken_is_told_with_those_there_are() -> None:
+    events = base_events("text")
+    events[0]["response"]["truncation"] = "some"
+    assert "; there are " in mended(sse(events))[1][0].message

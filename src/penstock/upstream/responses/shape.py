@@ -241,7 +241,10 @@ def _enumerated(fix: _Fix, name: str, allowed: tuple[str, ...]) -> _Fix:
         meant = value.lower() if value.lower() in allowed else _SAME_MEANING.get(value.lower(), "")
         if meant not in allowed:
             meant = {"status": report.status, "role": "assistant"}.get(name, "")
-        report.change("OR204", path, f"is {_shown(value)}; there are {', '.join(allowed)}")
+        if path == "item.status" and report.status == "in_progress":
+            meant = report.status  # an item that begins has no other
+        done = f"it was taken for {meant!r}" if meant else f"there are {', '.join(allowed)}"
+        report.change("OR204", path, f"is {_shown(value)}; {done}")
         return meant or UNSET
 
     return fix_value
