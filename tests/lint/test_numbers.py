@@ -68,3 +68,7 @@ def test_numbers_that_change_alike_and_never_rise_are_told_once(numbers: tuple[i
 
 def test_a_number_above_all_others_is_in_order_whatever_fell_before() -> None:
     assert told(numbered(4, 1, 3, 5, 6, 7, 8)) == [("OR401", 5), ("OR401", 6)]
+
+
+def test_one_number_that_is_too_high_is_told_once() -> None:
+    assert told(numbered(40, 5, 6, 7, 8, 9, 10)) == [("OR402", 4)]
