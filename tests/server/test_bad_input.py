@@ -228,11 +228,12 @@ def test_a_request_with_too_many_items_is_refused() -> None:
     run(work())
 
 
-def test_a_request_with_too_many_values_is_refused_before_they_are_made() -> None:
-    body = {"model": "m", "input": "Hi.", "acme": [{}] * (MAX_VALUES // 2)}
+@pytest.mark.parametrize("most", [MAX_VALUES, 20])
+def test_a_request_with_too_many_values_is_refused_before_they_are_made(most: int) -> None:
+    body = {"model": "m", "input": "Hi.", "acme": [{}] * (most // 2)}
 
     async def work() -> None:
-        async with started(app()) as served:
+        async with started(App(ScriptedProvider([Text("Hello.")]), limits=Limits(values=most))) as served:
             for path in ("/v1/responses", "/v1/responses/compact"):
                 reply = await ask(served, body, path=path)
                 assert (reply.status, reply.error["type"], reply.error["code"]) == (
@@ -242,7 +243,7 @@ def test_a_request_with_too_many_values_is_refused_before_they_are_made() -> Non
                 )
             async with accepted(served) as talk:
                 talk.say({"type": "response.create", **body})
-                assert "more than 500,000 values" in (await talk.turn())[-1]["error"]["message"]
+                assert f"more than {most:,} values" in (await talk.turn())[-1]["error"]["message"]
             await lives(served)
 
     run(work())

@@ -44,6 +44,7 @@ origins = ["https://chat.example"]
 [server.limits]
 body = 1000
 body-seconds = 1.5
+values = 1000
 items = 10
 streams = 11
 streams-per-key = 12

@@ -54,6 +54,7 @@ class LimitsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
     body: Positive | None = None
     body_seconds: Seconds | None = None
+    values: Positive | None = None
     items: Positive | None = None
     streams: Positive | None = None
     streams_per_key: Positive | None = None

@@ -28,7 +28,7 @@ from penstock.spec.response import Response
 from penstock.store.base import DEFAULT_PAGE, MAX_PAGE, Order, Store
 from penstock.store.errors import StoreError, UnknownCursorError
 from penstock.wire.codec import encode_plain
-from penstock.wire.requests import RequestError, parse_compact, parse_create
+from penstock.wire.requests import RequestError, decode_request, parse_compact, parse_create
 
 __all__ = ["Endpoints"]
 
@@ -54,7 +54,7 @@ class Endpoints:
         try:
             owner = record.owner = self._service.keys.owner(request.headers.get("authorization"))
             client = client_of(request.headers)
-            asked = parse_create(await self._body(request))
+            asked = parse_create(await self._fields(request))
             plan = await self._service.plan(asked, owner, client)
             if asked.stream:
                 await self._stream(plan, receive, send, record)
@@ -157,7 +157,7 @@ class Endpoints:
     async def compact(self, request: Request) -> HTTPResponse:
         """`POST /responses/compact`."""
         owner, client = self._known(request)
-        asked = parse_compact(await self._body(request))
+        asked = parse_compact(await self._fields(request))
         return _json(await compact(self._service, asked, owner, client, request.receive))
 
     async def models(self, request: Request) -> HTTPResponse:
@@ -212,6 +212,10 @@ class Endpoints:
 
     def _known(self, request: Request) -> tuple[str, Client]:
         return self._service.keys.owner(request.headers.get("authorization")), client_of(request.headers)
+
+    async def _fields(self, request: Request) -> dict[str, object]:
+        """Return the JSON object that a request's body is. Raises Refused and RequestError."""
+        return decode_request(await self._body(request), max_values=self._service.limits.values)
 
     async def _body(self, request: Request) -> bytes:
         """Return the body of a request. Raises Refused where it is not called JSON, compressed, too large or slow."""

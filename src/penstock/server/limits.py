@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from penstock.wire.requests import MAX_VALUES
+
 __all__ = ["Limits"]
 
 
@@ -14,6 +16,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Largest request. Images travel within it, a third larger than they are; OpenAI takes 50 MB of files a request."""
     body_seconds: float = 60.0
     """Longest time for a request to arrive, so that nobody holds a connection open by sending slowly."""
+    values: int = MAX_VALUES
+    """Most values in the JSON of a request, arrays and objects counted twice: fifty for each of 10,000 items."""
     items: int = 10_000
     """Most items of a conversation, those of earlier responses included. Agents make thousands."""
     streams: int = 2_000

@@ -223,7 +223,7 @@ class _Connection:
         record.owner = self._owner
         previous = None
         try:
-            fields = decode_request(message)
+            fields = decode_request(message, max_values=self._service.limits.values)
             previous = _previous(fields)
             asked = parse_websocket_create(fields)
             refuse_http_fields(asked, allow_stream=True)

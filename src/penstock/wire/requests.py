@@ -135,23 +135,23 @@ def refuse_http_fields(request: WebSocketCreateResponse, *, allow_stream: bool =
             raise RequestError(message, param=param, code="unsupported_parameter")
 
 
-def decode_request(body: bytes | str) -> dict[str, object]:
-    """Return the JSON object that a request is; raise RequestError for other data, and for more than `MAX_VALUES`."""
+def decode_request(body: bytes | str, *, max_values: int = MAX_VALUES) -> dict[str, object]:
+    """Return the JSON object that a request is; raise RequestError for other data, and for more than `max_values`."""
     data = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
-    if _has_too_many_values(data):
-        raise RequestError(f"the request: more than {MAX_VALUES:,} values in its JSON", code="invalid_value")
+    if _has_more_values(data, max_values):
+        raise RequestError(f"the request: more than {max_values:,} values in its JSON", code="invalid_value")
     try:
         return decode_json_object(body)
     except JSONError as error:
         raise RequestError(f"the request: {error.message}", code="invalid_json") from None
 
 
-def _has_too_many_values(data: bytes) -> bool:
-    """Whether JSON has more than `MAX_VALUES` commas and openings of arrays and objects, those in texts not counted."""
-    if sum(map(data.count, (b",", b"[", b"{"))) <= MAX_VALUES:
+def _has_more_values(data: bytes, most: int) -> bool:
+    """Whether JSON has more than `most` commas and openings of arrays and objects, those in texts not counted."""
+    if sum(map(data.count, (b",", b"[", b"{"))) <= most:
         return False
     # Behind the last of them come what closes the whole, and the end.
-    most = MAX_VALUES + 2
+    most += 2
     return sum(1 for _ in islice(_before_value(data), most + 1)) > most
 
 
