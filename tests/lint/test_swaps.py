@@ -160,6 +160,14 @@ def test_a_second_gap_as_wide_as_the_first_is_told_and_numbers_that_rise_by_tens
     assert places(lint(events, select=["OR402"])) == [("OR402", 1, None)]
 
 
+def test_a_swap_behind_a_gap_makes_no_second_gap() -> None:
+    events = sorted(many(12), key=lambda event: event["sequence_number"])
+    del events[DELTA]
+    events[DELTA], events[DELTA + 1] = events[DELTA + 1], events[DELTA]
+    told = [place for place in places(lint(events)) if place[0] in ("OR401", "OR402")]
+    assert told == [("OR402", DELTA, None)]
+
+
 def test_a_gap_is_told_before_what_the_next_event_is_blamed_for() -> None:
     events = base_events("text")
     del events[DELTA]

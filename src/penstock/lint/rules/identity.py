@@ -119,7 +119,8 @@ class SequenceGap(NumberRule):
             is_first = facts.events == 0 and not facts.profile.resumed
             if is_first and not 0 <= number <= facts.unnumbered:
                 yield self.found(f"the first sequence_number is {number}, not 0", step, path="sequence_number")
-        elif number > last + 1 + facts.unnumbered:
+        elif number > last + 1 + facts.unnumbered and number != facts.highest + 1:
+            # What follows the highest of all goes on, though the last event was one that came after it.
             if number - last != self._rise or step.index - facts.unnumbered != self._told_at + 1:
                 # What is not there yet may still come: whether it was left out is not known here.
                 due = last + 1 + facts.unnumbered
