@@ -416,7 +416,7 @@ def test_nobody_is_told_of_the_end_of_a_response_before_it_is_in_the_store() -> 
     run(work())
 
 
-def test_a_turn_that_is_stopped_before_it_is_in_the_store_is_stored_as_failed_and_asks_nobody() -> None:
+def test_a_turn_that_is_stopped_before_it_is_in_the_store_is_stored_as_failed_and_empty() -> None:
     async def work() -> None:
         async with _Kept() as store:
             store.may_begin.clear()
